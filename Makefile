@@ -1,0 +1,33 @@
+# make book | test | lab | serve | bench | clean: each makes its own environment first.
+PYTHON ?= python3
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
+
+book: .venv/installed
+	$(BIN)/python -m book build
+
+test: .venv/installed-test
+	$(BIN)/python -m book test
+
+lab: .venv/installed
+	$(BIN)/jupyter lab chapters
+
+serve: .venv/installed
+	$(BIN)/python -m book serve
+
+bench: .venv/installed-test
+	$(BIN)/python tests/bench_snapshot.py
+
+clean:
+	rm -rf .venv _build .pytest_cache .hypothesis .ruff_cache
+
+.venv/installed: requirements.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mytorch needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -q --progress-bar on -r requirements.txt
+	@touch $@
+
+.venv/installed-test: .venv/installed requirements-test.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -q --progress-bar on -r requirements-test.txt
+	@touch $@
+
+.PHONY: book test lab serve bench clean

@@ -1,0 +1,178 @@
+"""Run chapters: store their outputs, or hold them to the outputs that are stored."""
+
+import base64
+import contextlib
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from book import BookError
+from book.chapters import Chapter
+from book.snapshot import write_file
+
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+SETUP = """\
+import sys
+
+if "google.colab" in sys.modules:  # Colab opens the notebook alone: fetch the book around it
+    !git clone -q --depth 1 {url} /content/book-repository
+    sys.path.insert(0, "/content/book-repository")
+%load_ext book
+%chapter {number}"""
+
+
+def setup_cell(number: str, url: str) -> str:
+    """The first code cell of a chapter, the same in all but its number."""
+    return SETUP.format(number=number, url=url)
+
+
+def run_chapter(chapter: Chapter) -> int:
+    """Execute a chapter top to bottom and store its outputs; return the number of cells.
+
+    Raises BookError, with the stored notebook as it was, if a cell fails.
+    """
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    os.environ.update(ONE_THREAD)
+    notebook = nbformat.from_dict(_tidy(chapter.notebook))
+    with tempfile.TemporaryDirectory(prefix="chapter-") as folder:
+        client = NotebookClient(notebook, timeout=600, kernel_name="python3")
+        try:
+            client.execute(cwd=folder)
+        except CellExecutionError as error:
+            text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+            raise BookError(f"chapter {chapter.number} stops with an error\n{text}") from None
+    _join_streams(notebook)
+    write_file(chapter.path, nbformat.writes(_tidy(notebook)) + "\n")
+    with contextlib.suppress(AttributeError):
+        del chapter.notebook, chapter.cells
+    _store_opening(chapter)
+    return len(notebook.cells)
+
+
+def _tidy(notebook: dict) -> dict:
+    """Keep what matters: names by content, no trace of the machine, answers folded away."""
+    seen: dict[str, int] = {}
+    for cell in notebook["cells"]:
+        cell["source"] = source = "".join(cell["source"])
+        key = hashlib.sha256(source.encode()).hexdigest()[:8]
+        seen[key] = seen.get(key, 0) + 1
+        cell["id"] = f"{key}-{seen[key]}"
+        kept = {"tags": cell["metadata"].get("tags", [])}
+        if source.startswith("#| answer"):
+            kept["jupyter"] = {"source_hidden": True}
+        cell["metadata"] = {name: value for name, value in kept.items() if value}
+        if cell["cell_type"] == "code":
+            cell.setdefault("outputs", [])
+            cell.setdefault("execution_count", None)
+        for output in cell.get("outputs", []):
+            output.get("metadata", {}).clear()
+    notebook["metadata"] = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    notebook["nbformat"], notebook["nbformat_minor"] = 4, 5
+    return notebook
+
+
+def _join_streams(notebook: dict) -> None:
+    """What a cell prints is one output; progress bars (on stderr) are not stored."""
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        outputs = []
+        for output in cell["outputs"]:
+            if output["output_type"] == "stream" and output["name"] == "stderr":
+                continue
+            if output["output_type"] == "stream" and outputs and "text" in outputs[-1]:
+                outputs[-1]["text"] += output["text"]
+                continue
+            outputs.append(output)
+        cell["outputs"] = outputs
+
+
+def opening_picture(chapter: Chapter) -> tuple[Path, bytes] | None:
+    """The file of the picture at a chapter's top, and the output it is to be the same as."""
+    for cell in chapter.cells:
+        if "opening" not in cell.tags:
+            continue
+        folder = chapter.path.parent / "images"
+        for kind, decode in (("image/png", base64.b64decode), ("image/svg", str.encode)):
+            for data in cell.mime(kind):
+                suffix = "png" if kind == "image/png" else "svg"
+                return folder / f"{chapter.number}.{suffix}", decode("".join(data))
+    return None
+
+
+def _store_opening(chapter: Chapter) -> None:
+    if found := opening_picture(chapter):
+        path, data = found
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+
+
+# --- A plugin for pytest: what nbval does not do by itself -------------------------------
+
+
+def pytest_configure(config):
+    import nbval.plugin
+
+    class InScratch(nbval.plugin.RunningKernel):
+        """A kernel that starts in a folder of its own: a chapter leaves nothing behind."""
+
+        def __init__(self, kernel_name, cwd=None, **options):
+            self.scratch = tempfile.TemporaryDirectory(prefix="chapter-")
+            os.environ.update(ONE_THREAD)
+            super().__init__(kernel_name, cwd=self.scratch.name, **options)
+
+        def stop(self):
+            super().stop()
+            self.scratch.cleanup()
+
+    nbval.plugin.RunningKernel = InScratch
+    plain = nbval.plugin.IPyNbCell.sanitize
+    nbval.plugin.IPyNbCell.sanitize = lambda cell, text: plain(cell, comparable(text))
+
+
+def pytest_collectstart(collector):
+    if type(collector).__name__ == "IPyNbFile":
+        collector.skip_compare = tuple(set(collector.skip_compare) - {"image/png"})
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if type(item).__name__ == "IPyNbCell":
+            item.output_timeout = 60  # nbval's 5 s are short on a busy machine
+            if item.cell.execution_count is None and item.cell.source.strip():
+                item.runtest = lambda item=item: item.raise_cell_error("this cell was never run")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say in words what was run, above pytest's own closing line."""
+    for outcome in ("passed", "failed", "skipped"):
+        ids = [report.nodeid for report in terminalreporter.stats.get(outcome, [])]
+        cells = [name for name in ids if ".ipynb::" in name]
+        notebooks = {name.partition("::")[0] for name in cells}
+        if ids:
+            terminalreporter.write_line(
+                f"{outcome}: {len(cells)} cells of {len(notebooks)} notebooks, "
+                f"{len(ids) - len(cells)} other tests"
+            )
+
+
+def comparable(text):
+    """What of an output must be the same on every machine."""
+    if not isinstance(text, str):
+        return text
+    if text.startswith("iVBORw0KGgo"):  # a PNG: its width and height
+        head = base64.b64decode(text[:64])[16:24]
+        return f"PNG {int.from_bytes(head[:4], 'big')} x {int.from_bytes(head[4:], 'big')}"
+    if '<figure class="moving"' in text:  # what it shows and how far it moves
+        label = re.search(r'aria-label="([^"]*)"', text)[1]
+        sizes = re.search(r'"sizes":.*?]', text)[0]
+        return f"moving figure: {label}; {sizes}"
+    return re.sub(r"0x[0-9a-f]{6,}", "0x...", text)

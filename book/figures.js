@@ -1,0 +1,40 @@
+function (name) {
+  for (const figure of document.querySelectorAll("#" + name)) {
+    if (figure.dataset.live) continue; // the same cell's output may be on a page twice
+    figure.dataset.live = "yes";
+    const data = JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
+    const picture = figure.querySelector(".moving-picture");
+    const caption = figure.querySelector("figcaption");
+    const rows = [...figure.querySelectorAll(".moving-slider")];
+    const inputs = rows.map((row) => row.querySelector("input"));
+
+    function show() {
+      const index = inputs.reduce((sum, input, i) => sum * data.sizes[i] + Number(input.value), 0);
+      picture.innerHTML = data.frames[index].map((i) => data.lines[i]).join("\n");
+      caption.innerHTML = data.captions[index];
+      rows.forEach((row, i) => {
+        const value = data.values[i][inputs[i].value];
+        row.querySelector("output").textContent = value;
+        inputs[i].setAttribute("aria-valuetext", value);
+      });
+      figure.dataset.frame = index;
+    }
+
+    let rest = data.still;
+    for (let i = rows.length - 1; i >= 0; i--) {
+      inputs[i].max = data.sizes[i] - 1;
+      inputs[i].value = rest % data.sizes[i];
+      rest = Math.floor(rest / data.sizes[i]);
+      rows[i].hidden = false;
+      inputs[i].addEventListener("input", show);
+      rows[i].querySelectorAll("button").forEach((button, forward) => {
+        button.addEventListener("click", (event) => {
+          event.preventDefault();
+          inputs[i].value = Number(inputs[i].value) + (forward ? 1 : -1);
+          show();
+        });
+      });
+    }
+    show();
+  }
+}

@@ -1,0 +1,631 @@
+"""Merge export cells, by their syntax tree, into modules that read as if written in one go.
+
+A cell is cut into units: a function, a class, an assignment, a statement, each with the
+comments above it. A unit has keys, the names it is responsible for; a unit replaces those
+whose keys it covers and otherwise goes to the end. Text is moved, never re-written.
+"""
+
+import ast
+import sys
+import textwrap
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from book import BookError
+
+COLUMNS = 88
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
+ACCESSORS = ("setter", "deleter", "getter")
+
+
+@dataclass(eq=False)
+class Unit:
+    """One statement of a module or of a class, with its comments."""
+
+    nodes: list[ast.stmt]
+    text: str
+    gap: int
+    origins: tuple  # the cells that wrote it, oldest first
+    members: list["Unit"] | None = None  # of a class; then text is its header
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        return frozenset(key for node in self.nodes for key in _keys(node))
+
+    @cached_property
+    def binds(self) -> frozenset[str]:
+        return frozenset(name for node in self.nodes for name in _binds(node))
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        """Names that must exist when the module is imported."""
+        header = (_needs(node, self.members is not None) for node in self.nodes)
+        inner = (member.needs for member in self.members or [])
+        return frozenset().union(*header, *inner) - self.binds
+
+    @property
+    def uses(self) -> set[str]:
+        """All names that occur in it."""
+        if self.members is None:
+            return self._names
+        names = set().union(*(member.uses for member in self.members))
+        return names | {n for part in _header_parts(self.nodes[-1]) for n in _names(part)}
+
+    @cached_property
+    def _names(self) -> set[str]:
+        return {name for node in self.nodes for name in _names(node)}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names it defines, for a reader: not the variable of a loop."""
+        return self.keys & self.binds
+
+    @property
+    def spaced(self) -> bool:
+        """Whether blank lines set it apart, as a function or a class."""
+        return isinstance(self.nodes[-1], DEFINITIONS)
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name. A statement with a comment of its own stays a line of its own."""
+
+    module: str  # with its leading dots
+    name: str | None  # None: `import module`
+    alias: str | None
+    above: str = ""
+    beside: str = ""
+
+    @property
+    def bound(self) -> str:
+        return self.alias or self.name or self.module.split(".")[0]
+
+    @property
+    def target(self) -> tuple:
+        dotted = self.name is None and self.alias is None
+        return (self.module.split(".")[0] if dotted else self.module, self.name)
+
+    @property
+    def same(self) -> tuple:
+        """What it imports under which name, whatever its comments."""
+        return self.bound, self.module, self.name
+
+    @property
+    def section(self) -> int:
+        if self.module == "__future__":
+            return 0
+        if self.module.startswith("."):
+            return 3
+        return 1 if self.module.split(".")[0] in sys.stdlib_module_names else 2
+
+    def __str__(self):
+        return f"{self.name or self.module}" + (f" as {self.alias}" if self.alias else "")
+
+
+@dataclass
+class Change:
+    """What one cell did: names it added and names it replaced, and the units it brought."""
+
+    module: str
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    units: list[Unit] = field(default_factory=list)
+    imports: list[Import] = field(default_factory=list)
+
+    def note(self, name: str, is_new: bool) -> None:
+        names = self.added if is_new else self.changed
+        if name not in names:
+            names.append(name)
+
+
+@dataclass
+class Module:
+    """A module of the package, grown cell by cell."""
+
+    name: str
+    doc: str | None = None
+    imports: list[Import] = field(default_factory=list)
+    exports: list[str] | None = None  # __all__
+    units: list[Unit] = field(default_factory=list)
+    chapters: list[str] = field(default_factory=list)
+
+    @property
+    def is_init(self) -> bool:
+        return self.name.split(".")[-1] == "__init__"
+
+    def copy(self) -> "Module":
+        units = [_copy(unit) for unit in self.units]
+        exports = None if self.exports is None else list(self.exports)
+        imports, chapters = list(self.imports), list(self.chapters)
+        return Module(self.name, self.doc, imports, exports, units, chapters)
+
+    def merge(self, source: str, where: str, chapter: str, origin: object) -> Change:
+        """Merge one cell. Raises BookError, with the module as it was, if that cannot be."""
+        cell = _Cell(source, where, origin, self.name)
+        self._refuse_collisions(cell, where)
+        change = Change(self.name, imports=cell.imports)
+        if cell.doc:
+            self.doc = cell.doc
+        for item in cell.imports:
+            if item.same not in {old.same for old in self.imports}:
+                self.imports.append(item)
+        if cell.exports is not None:
+            self.exports = list(dict.fromkeys([*(self.exports or []), *cell.exports]))
+        for unit in cell.units:
+            change.units.append(_insert(self.units, unit, change))
+        if chapter not in self.chapters:
+            self.chapters.append(chapter)
+        return change
+
+    def _refuse_collisions(self, cell: "_Cell", where: str) -> None:
+        bound = {item.bound: item.target for item in self.imports}
+        for item in cell.imports:
+            if bound.setdefault(item.bound, item.target) != item.target:
+                raise BookError(f"{where}: {item.bound} is imported already, from elsewhere")
+        kinds = {name: _kind(unit) for unit in self.units for name in unit.names}
+        for unit in cell.units:
+            for name in unit.names:
+                if name in bound:
+                    raise BookError(f"{where}: {name} is imported and defined in {self.name}")
+                if {kinds.get(name), _kind(unit)} == {"class", "value"}:
+                    raise BookError(f"{where}: {name} is a class and something else in {self.name}")
+
+    def render(self) -> tuple[str, list[tuple[Unit, int, int]]]:
+        """Return the module's text and the lines (first, last) of each unit in it."""
+        imports = _render_imports(self._used_imports())
+        blocks = [block for block in (self._docstring(), imports, self._all()) if block]
+        text = "\n\n".join(blocks)
+        spans, previous = [], None
+        for unit in _ordered(self.units):
+            blank = _blank_lines(previous, unit, 2)
+            body = _text(unit)
+            text += "\n" * (blank + 1) + body if text else body
+            last = text.count("\n") + 1
+            spans.append((unit, last - body.count("\n"), last))
+            previous = unit
+        return (text + "\n" if text else ""), spans
+
+    def _docstring(self) -> str:
+        if not self.chapters:
+            return self.doc or ""
+        *others, last = self.chapters
+        where = f"chapters {', '.join(others)} and {last}" if others else f"chapter {last}"
+        if not self.doc:
+            return f'"""Written in {where}."""'
+        start = self.doc[:-3].rstrip()
+        return f'{start}\n\nWritten in {where}.\n"""'
+
+    def _used_imports(self) -> list[Import]:
+        if self.is_init:
+            return self.imports
+        used = set(self.exports or []).union(*(unit.uses for unit in self.units))
+        return [i for i in self.imports if i.bound in used or i.section == 0]
+
+    def _all(self) -> str:
+        if self.exports is None:
+            return ""
+        return _wrapped("__all__ = [", [f'"{name}"' for name in self.exports], "]")
+
+
+class _Cell:
+    """An export cell cut into its docstring, imports, ``__all__`` and units."""
+
+    def __init__(self, source: str, where: str, origin: object, module: str):
+        self.doc, self.imports, self.exports = None, [], None
+        self.where, self.origins = where, (origin,)
+        try:
+            tree = ast.parse(source)
+        except SyntaxError as error:
+            text = f"{where}: line {error.lineno}: {error.msg}"
+            raise BookError(f"{text} (in a cell exported to {module})") from None
+        if "\f" in source or "\r" in source:
+            raise BookError(f"{where}: a form feed or carriage return in an export cell")
+        self.lines = source.split("\n")
+        self.units = []
+        units = self.cut(tree.body, 0, len(self.lines))
+        if units and _is_docstring(units[0].nodes[0]):
+            self.doc = _triple_quoted(units[0].nodes[0], units.pop(0).text)
+        for unit in units:
+            self._sort(unit)
+        self._refuse_twins(self.units)
+
+    def cut(self, body: list[ast.stmt], start: int, stop: int) -> list[Unit]:
+        """Cut the statements between two line numbers into units, comments with them."""
+        units, column = [], body[0].col_offset if body else 0
+        for node in body:
+            decorators = getattr(node, "decorator_list", [])
+            first = min(part.lineno for part in [node, *decorators]) - 1
+            if first < start:
+                raise BookError(
+                    f"{self.where}: line {first + 1}: put each statement on a line of its own"
+                )
+            start = self._give_back(units, column, start, first)
+            blank = next((i for i in range(start, first) if self.lines[i].strip()), first)
+            text = "\n".join(self.lines[blank : node.end_lineno])
+            units.append(Unit([node], text, blank - start if units else 1, self.origins))
+            if isinstance(node, ast.ClassDef):
+                self._open(units[-1], blank)
+            start = node.end_lineno
+        start = self._give_back(units, column, start, stop)
+        rest = "\n".join(self.lines[start:stop])
+        if rest.strip():  # a comment at the end of the cell stands for itself
+            note = ast.Expr(ast.Constant(rest.strip().encode()))
+            gap = len(rest) - len(rest.lstrip("\n")) if units else 1
+            units.append(Unit([note], rest.strip(), gap, self.origins))
+        return self._join(units)
+
+    def _give_back(self, units, column, start, stop) -> int:
+        """Comments deeper than the statements around them belong to what is above."""
+        last = start
+        for i in range(start, stop):
+            line = self.lines[i]
+            if line.strip() and len(line) - len(line.lstrip()) > column:
+                last = i + 1
+        if last == start or not units:
+            return start
+        unit = units[-1]
+        while unit.members:
+            unit = unit.members[-1]
+        unit.text += "\n" + "\n".join(self.lines[start:last])
+        return last
+
+    def _open(self, unit: Unit, blank: int) -> None:
+        """Take a class apart into its header and its members."""
+        (node,) = unit.nodes
+        head, body = self._header_end(node), node.body[0]
+        unit.text = "\n".join(self.lines[blank : head + 1])
+        if head == body.lineno - 1:  # the body stands on the line of the header
+            cut = body.col_offset
+            line = self.lines[head].encode()
+            unit.text = "\n".join([*self.lines[blank:head], line[:cut].decode().rstrip()])
+            self.lines[head] = " " * (node.col_offset + 4) + line[cut:].decode()
+            body.col_offset = node.col_offset + 4
+            head -= 1
+        if body.col_offset != node.col_offset + 4:
+            raise BookError(f"{self.where}: line {body.lineno}: indent with four spaces")
+        unit.members = self.cut(node.body, head + 1, node.end_lineno)
+        self._refuse_twins(unit.members)
+
+    def _header_end(self, node: ast.ClassDef) -> int:
+        """The line of the colon behind a class's name and bases."""
+        parts = [*node.bases, *(keyword.value for keyword in node.keywords)]
+        line = max([node.lineno, *(part.end_lineno for part in parts)]) - 1
+        while ":" not in self.lines[line].split("#")[0]:
+            line += 1
+        return line
+
+    def _join(self, units: list[Unit]) -> list[Unit]:
+        """Overloads of one name, by decorator or under `if`, are one unit."""
+        joined: list[Unit] = []
+        for unit in units:
+            before = joined[-1] if joined else None
+            twins = before and before.keys & unit.keys
+            if twins and (_is_overload(before) or _is_block(before) or _is_block(unit)):
+                text = before.text + "\n" * (unit.gap + 1) + unit.text
+                nodes = before.nodes + unit.nodes
+                joined[-1] = Unit(nodes, text, before.gap, self.origins)
+            else:
+                joined.append(unit)
+        return joined
+
+    def _refuse_twins(self, units: list[Unit]) -> None:
+        seen: set[str] = set()
+        for unit in units:
+            if twins := unit.names & seen:
+                raise BookError(f"{self.where}: {min(twins)} is defined twice in one cell")
+            seen |= unit.keys
+
+    def _sort(self, unit: Unit) -> None:
+        """Put a unit where it belongs: imports, ``__all__``, or the rest."""
+        node = unit.nodes[0]
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            self._import(node, unit)
+        elif names := self._exports(node):
+            self.exports = [*(self.exports or []), *names]
+        else:
+            self.units.append(unit)
+
+    def _import(self, node, unit: Unit) -> None:
+        lines = unit.text.split("\n")
+        above = "\n".join(line for line in lines if line.startswith("#"))
+        own = [line for line in lines if line and not line.startswith("#")]
+        beside = "  " + own[-1][own[-1].index("#") :] if "#" in own[-1] else ""
+        if any("#" in line for line in own[:-1]):
+            raise BookError(f"{self.where}: put a comment above an import, not inside it")
+        for alias in node.names:
+            if alias.name == "*":
+                raise BookError(f"{self.where}: name what you import; `*` hides it")
+            alias_name = alias.asname if alias.asname != alias.name else None
+            if isinstance(node, ast.Import):
+                item = Import(alias.name, None, alias_name, above, beside)
+            else:
+                module = "." * node.level + (node.module or "")
+                item = Import(module, alias.name, alias_name, above, beside)
+            self.imports.append(item)
+
+    def _exports(self, node) -> list[str] | None:
+        """The names in ``__all__ = [...]`` or ``__all__ += [...]``."""
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if not isinstance(target, ast.Name) or target.id != "__all__":
+            return None
+        try:
+            names = list(ast.literal_eval(node.value))
+            assert names and all(isinstance(name, str) for name in names)
+        except (ValueError, TypeError, AssertionError):
+            raise BookError(f"{self.where}: write __all__ as a list of names") from None
+        return names
+
+
+def _insert(units: list[Unit], unit: Unit, change: Change, prefix: str = "") -> Unit:
+    """Put a unit into its place; return what now stands there."""
+    covered = [i for i, old in enumerate(units) if old.keys <= unit.keys]
+    partly = [i for i, old in enumerate(units) if old.keys & unit.keys and i not in covered]
+    for name in sorted(unit.names):
+        change.note(prefix + name, not covered and not partly)
+    if covered and unit.members is not None and units[covered[0]].members is not None:
+        return _reopen(units[covered[0]], unit, change, prefix)
+    place = _beside(units, unit)
+    if covered and min(covered) > max(partly, default=-1):
+        place = min(covered)
+        unit.gap = units[place].gap
+    older = [origin for i in covered for origin in units[i].origins]
+    unit.origins = (*older, *unit.origins)
+    above = [old for i, old in enumerate(units[:place]) if i not in covered]
+    below = [old for i, old in enumerate(units[place:], place) if i not in covered]
+    units[:] = [*above, unit, *below]
+    return unit
+
+
+def _beside(units: list[Unit], unit: Unit) -> int:
+    """The place of a new unit: behind its property, else at the end."""
+    key = min(unit.keys)
+    if len(unit.keys) == 1 and key.rpartition(".")[2] in ACCESSORS:
+        own = key.partition(".")[0]
+        places = [i + 1 for i, old in enumerate(units) if own in old.binds]
+        return max(places, default=len(units))
+    return len(units)
+
+
+def _reopen(old: Unit, new: Unit, change: Change, prefix: str) -> Unit:
+    """Add the members of a class that is opened again to the class that is there."""
+    (node,) = new.nodes
+    name = node.name
+    if node.bases or node.keywords or node.decorator_list:
+        old.text, old.nodes = new.text, new.nodes
+        for cached in ("keys", "binds", "needs"):
+            old.__dict__.pop(cached, None)
+    elif above := new.text.split("\n")[:-1]:
+        old.text = "\n".join([*above, *_drop_comments(old.text)])
+    for member in new.members:
+        if _is_filler(member):
+            continue
+        if _is_docstring(member.nodes[0]):
+            old.members = [m for m in old.members if not _is_docstring(m.nodes[0])]
+            old.members.insert(0, member)
+        else:
+            _insert(old.members, member, change, f"{prefix}{name}.")
+    if len(old.members) > 1:
+        old.members = [m for m in old.members if not _is_filler(m)]
+    old.origins = (*old.origins, *new.origins)
+    old.__dict__.pop("needs", None)
+    return old
+
+
+def _drop_comments(header: str) -> list[str]:
+    lines = header.split("\n")
+    return lines[next(i for i, line in enumerate(lines) if not line.startswith("#")) :]
+
+
+def _copy(unit: Unit) -> Unit:
+    members = None if unit.members is None else [_copy(member) for member in unit.members]
+    return replace(unit, members=members)
+
+
+def _text(unit: Unit) -> str:
+    """A unit's text; a class is put together from its header and its members."""
+    if unit.members is None:
+        return unit.text
+    text, previous = unit.text, None
+    for member in _ordered(unit.members):
+        blank = 0
+        if previous and _is_docstring(previous.nodes[0]):
+            blank = 1
+        elif previous:
+            blank = _blank_lines(previous, member, 1)
+        text += "\n" * (blank + 1) + _text(member)
+        previous = member
+    return text
+
+
+def _blank_lines(above: Unit | None, below: Unit, most: int) -> int:
+    if below.spaced or (above and above.spaced):
+        return most
+    return min(below.gap, most) if above else 1
+
+
+def _ordered(units: list[Unit]) -> list[Unit]:
+    """Keep the order, but put first what a unit needs at import and would find too late."""
+    places: dict[str, list[int]] = {}
+    for i, unit in enumerate(units):
+        for name in unit.binds:
+            places.setdefault(name, []).append(i)
+    order: dict[int, Unit] = {}
+    started: set[int] = set()
+
+    def visit(i):
+        if i in started:
+            return
+        started.add(i)
+        for name in sorted(units[i].needs):
+            if name in places and min(places[name]) > i:
+                visit(min(places[name]))
+        order[i] = units[i]
+
+    for i in range(len(units)):
+        visit(i)
+    return list(order.values())
+
+
+# --- Imports, in the order that ruff (isort) keeps ---------------------------------------
+
+
+def _render_imports(imports: list[Import]) -> str:
+    sections: dict[int, list[tuple]] = {}
+    groups: dict[tuple, list[Import]] = {}
+    for item in imports:
+        own_line = item.name is None or item.above or item.beside
+        key = (item.module, str(item) if own_line else None, item.name is None)
+        groups.setdefault(key, []).append(item)
+    for (module, _, plain), items in groups.items():
+        dots = len(module) - len(module.lstrip("."))
+        key = (not plain, -dots, module.lstrip(".").lower(), _member_key(items[0]))
+        sections.setdefault(items[0].section, []).append((key, _import_line(items, plain)))
+    blocks = ["\n".join(line for _, line in sorted(sections[s])) for s in sorted(sections)]
+    return "\n\n".join(blocks)
+
+
+def _import_line(items: list[Import], plain: bool) -> str:
+    first = items[0]
+    above = first.above + "\n" if first.above else ""
+    if plain:
+        return f"{above}import {first}{first.beside}"
+    names = [str(item) for item in sorted(set(items), key=_member_key)]
+    start = f"from {first.module} import "
+    line = start + ", ".join(names)
+    if len(line) <= COLUMNS or first.beside:
+        return above + line + first.beside
+    return above + _wrapped(start + "(", names, ")")
+
+
+def _member_key(item: Import) -> tuple:
+    """Constants, then classes, then the rest; each by the alphabet."""
+    name = item.name or item.module
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    return kind, name.lower(), name, item.alias or ""
+
+
+def _wrapped(start: str, items: list[str], end: str) -> str:
+    line = start + ", ".join(items) + end
+    if len(line) <= COLUMNS:
+        return line
+    return start + "\n" + "".join(f"    {item},\n" for item in items) + end
+
+
+# --- Questions to the syntax tree --------------------------------------------------------
+
+
+def _keys(node: ast.stmt):
+    """The names that a statement is responsible for: what a later one of them replaces."""
+    if isinstance(node, FUNCTIONS):
+        yield from _function_keys(node)
+    elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+            yield from map(ast.unparse, parts)
+    elif isinstance(node, (ast.ClassDef, ast.If, ast.Try)):
+        names = list(_binds(node))
+        yield from names or [ast.unparse(node)]
+    else:
+        yield ast.unparse(node)
+
+
+def _function_keys(node):
+    decorators = [ast.unparse(d) for d in node.decorator_list]
+    for decorator in decorators:
+        if decorator in {f"{node.name}.{accessor}" for accessor in ACCESSORS}:
+            yield decorator
+            return
+    if node.name == "_":  # the implementations of a singledispatch function
+        yield f"_ {decorators} {ast.unparse(node.args)}"
+        return
+    yield node.name
+    if not any("property" in decorator for decorator in decorators):
+        yield from (f"{node.name}.{accessor}" for accessor in ACCESSORS)
+
+
+def _binds(node: ast.AST):
+    """The names that a statement binds in its own scope."""
+    if isinstance(node, DEFINITIONS):
+        yield node.name
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
+        yield node.id
+    elif isinstance(node, ast.alias):
+        yield node.asname or node.name.split(".")[0]
+    elif not isinstance(
+        node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    ):
+        for child in ast.iter_child_nodes(node):
+            yield from _binds(child)
+
+
+def _names(node: ast.AST):
+    return (n.id for n in ast.walk(node) if isinstance(n, ast.Name))
+
+
+def _needs(node: ast.stmt, header_only: bool):
+    """The names that executing a statement looks up at once."""
+    if isinstance(node, DEFINITIONS):
+        for part in _header_parts(node):
+            yield from _needs(part, False)
+        if isinstance(node, ast.ClassDef) and not header_only:
+            for child in node.body:
+                yield from _needs(child, False)
+    elif isinstance(node, ast.Name):
+        yield node.id
+    elif not isinstance(node, ast.Lambda):
+        for child in ast.iter_child_nodes(node):
+            yield from _needs(child, False)
+
+
+def _header_parts(node):
+    """What of a definition is evaluated when it is defined."""
+    yield from node.decorator_list
+    if isinstance(node, ast.ClassDef):
+        yield from node.bases
+        yield from node.keywords
+        return
+    arguments = node.args
+    yield from arguments.defaults
+    yield from (default for default in arguments.kw_defaults if default)
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    every += [a for a in (arguments.vararg, arguments.kwarg) if a]
+    yield from (argument.annotation for argument in every if argument.annotation)
+    if node.returns:
+        yield node.returns
+
+
+def _kind(unit: Unit) -> str:
+    if _is_block(unit):
+        return "either"
+    return "class" if isinstance(unit.nodes[-1], ast.ClassDef) else "value"
+
+
+def _is_block(unit: Unit) -> bool:
+    return isinstance(unit.nodes[-1], (ast.If, ast.Try))
+
+
+def _is_overload(unit: Unit) -> bool:
+    node = unit.nodes[-1]
+    return any(ast.unparse(d).endswith("overload") for d in getattr(node, "decorator_list", []))
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    value = getattr(node, "value", None)
+    constant = isinstance(node, ast.Expr) and isinstance(value, ast.Constant)
+    return constant and isinstance(value.value, str)
+
+
+def _is_filler(unit: Unit) -> bool:
+    """``pass`` or ``...``: a body with nothing in it."""
+    node = unit.nodes[0]
+    ellipsis = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return isinstance(node, ast.Pass) or (ellipsis and node.value.value is ...)
+
+
+def _triple_quoted(node: ast.Expr, text: str) -> str:
+    if text.endswith('"""'):
+        return text
+    body = textwrap.dedent(node.value.value).replace("\\", "\\\\").replace('"""', "'''")
+    return f'"""{body}"""'

@@ -1,0 +1,164 @@
+"""The package as it stands after a chapter: replayed from the notebooks, written, compared."""
+
+import contextlib
+import difflib
+import io
+import os
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from book import BookError
+from book.chapters import Book, Cell, Chapter
+from book.merge import Change, Module
+
+PACKAGE = "mytorch"
+MARK = "Written in chapter"
+
+
+class Package:
+    """All modules of mytorch, grown by one export cell after the other."""
+
+    def __init__(self):
+        self.modules: dict[str, Module] = {}
+
+    def copy(self) -> "Package":
+        twin = Package()
+        twin.modules = {name: module.copy() for name, module in self.modules.items()}
+        return twin
+
+    def add(self, cell: Cell) -> Change | None:
+        """Merge a cell; cells that are not exported do nothing and return None.
+
+        Raises BookError, with the package as it was, if the cell is not valid.
+        """
+        directive = cell.directive
+        if directive is None or directive.name != "export":
+            return None
+        name = directive.argument
+        self._refuse_twins(name, cell.where)
+        module = self.modules.get(name)
+        if module is None or directive.fresh:
+            module = Module(name)
+        # The directive's line stays, empty: line numbers are those of the cell.
+        source = cell.source.lstrip().partition("\n")[2]
+        change = module.merge("\n" + source, cell.where, cell.chapter, (cell.chapter, cell.index))
+        self.modules[name] = module
+        return change
+
+    def _refuse_twins(self, name: str, where: str) -> None:
+        parts = name.removesuffix(".__init__").split(".")
+        parents = {".".join(parts[:i]) for i in range(1, len(parts))}
+        inside = (other.startswith(f"{name}.") for other in self.modules)
+        if parents & set(self.modules) or any(inside):
+            raise BookError(f"{where}: {name} cannot be a module and a package at once")
+
+    def files(self) -> dict[str, str]:
+        """Path -> text of every file of the package, each folder with its ``__init__.py``."""
+        if not self.modules:
+            return {f"{PACKAGE}/__init__.py": ""}
+        texts = {module_path(name): m.render()[0] for name, m in self.modules.items()}
+        folders = {parent for path in texts for parent in PurePosixPath(path).parents}
+        for folder in folders - {PurePosixPath(".")}:
+            texts.setdefault(f"{folder}/__init__.py", "")
+        return dict(sorted(texts.items()))
+
+
+def module_path(name: str) -> str:
+    """``nn.functional`` -> ``mytorch/nn/functional.py``."""
+    return f"{PACKAGE}/{name.replace('.', '/')}.py"
+
+
+def replay(chapters: list[Chapter], package: Package | None = None) -> Package:
+    """Return the package that the export cells of ``chapters`` write. Nothing is executed."""
+    package = package or Package()
+    for chapter in chapters:
+        for cell in chapter.cells:
+            package.add(cell)
+    return package
+
+
+def after(book: Book, number: str | None = None) -> Package:
+    """The package after chapter ``number``, or after the last one."""
+    if number is None:
+        return replay(book.chapters)
+    return replay([*book.before(number), book.chapter(number)])
+
+
+def write(files: dict[str, str], folder: Path) -> None:
+    """Write a package into ``folder``, all of it or nothing.
+
+    Raises BookError if that cannot be, or if it would replace what is no snapshot.
+    """
+    target = folder / PACKAGE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _refuse_strangers(target)
+        with tempfile.TemporaryDirectory(prefix=f".{PACKAGE}-", dir=folder) as place:
+            for path, text in files.items():
+                file = Path(place, path)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8", newline="\n")
+            _swap(Path(place, PACKAGE), target, Path(place, "old"))
+    except OSError as error:
+        raise BookError(f"cannot write {target}: {error.strerror or error}") from None
+
+
+def _refuse_strangers(target: Path) -> None:
+    for file in sorted(target.rglob("*")) if target.exists() else []:
+        if file.is_dir() or "__pycache__" in file.parts:
+            continue
+        if file.suffix != ".py" or MARK not in file.read_text("utf-8") and file.stat().st_size > 1:
+            raise BookError(f"{target} holds {file.name}, which no chapter wrote: move it away")
+
+
+def _swap(new: Path, target: Path, old: Path) -> None:
+    """Put ``new`` in the place of ``target``; an interruption leaves one or the other."""
+    if not target.exists():
+        os.replace(new, target)
+        return
+    try:
+        os.replace(target, old)
+        os.replace(new, target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            os.replace(old, target)
+        raise
+
+
+def write_file(path: Path, text: str) -> None:
+    """Replace one file atomically: a reader sees the old text or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(path, name)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def diff(old: dict[str, str], new: dict[str, str]) -> str:
+    """The unified difference of two packages; empty if they are the same."""
+    lines = []
+    for path in sorted({*old, *new}):
+        before, now = old.get(path), new.get(path)
+        if before == now:
+            continue
+        names = ("/dev/null" if before is None else path, "/dev/null" if now is None else path)
+        texts = ((before or "").splitlines(), (now or "").splitlines())
+        lines += list(difflib.unified_diff(*texts, *names, lineterm="")) or [f"new file {path}"]
+    return "\n".join(lines)
+
+
+def archive(files: dict[str, str]) -> bytes:
+    """A package as a zip, the same bytes for the same files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for path, text in files.items():
+            bundle.writestr(zipfile.ZipInfo(path), text, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
