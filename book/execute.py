@@ -85,14 +85,17 @@ def _join_streams(notebook: dict) -> None:
         if cell["cell_type"] != "code":
             continue
         outputs = []
-        for output in cell["outputs"]:
-            if output["output_type"] == "stream" and output["name"] == "stderr":
-                continue
+        for output in _stored(cell["outputs"]):
             if output["output_type"] == "stream" and outputs and "text" in outputs[-1]:
                 outputs[-1]["text"] += output["text"]
                 continue
             outputs.append(output)
         cell["outputs"] = outputs
+
+
+def _stored(outputs: list) -> list:
+    """What is kept of a cell's outputs: not its progress bars, which go to stderr."""
+    return [output for output in outputs if output.get("name") != "stderr"]
 
 
 def opening_picture(chapter: Chapter) -> tuple[Path, bytes] | None:
@@ -134,8 +137,10 @@ def pytest_configure(config):
             self.scratch.cleanup()
 
     nbval.plugin.RunningKernel = InScratch
-    plain = nbval.plugin.IPyNbCell.sanitize
-    nbval.plugin.IPyNbCell.sanitize = lambda cell, text: plain(cell, comparable(text))
+    item = nbval.plugin.IPyNbCell
+    sanitize, compare = item.sanitize, item.compare_outputs
+    item.sanitize = lambda cell, text: sanitize(cell, comparable(text))
+    item.compare_outputs = lambda cell, now, stored: compare(cell, _stored(now), stored)
 
 
 def pytest_collectstart(collector):

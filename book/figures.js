@@ -10,7 +10,12 @@ function (name) {
 
     function show() {
       const index = inputs.reduce((sum, input, i) => sum * data.sizes[i] + Number(input.value), 0);
-      picture.innerHTML = data.frames[index].map((i) => data.lines[i]).join("\n");
+      const lines = [];
+      const row = data.frames[index]; // from which line, how many, from which line, ...
+      for (let i = 0; i < row.length; i += 2) {
+        lines.push(...data.lines.slice(row[i], row[i] + row[i + 1]));
+      }
+      picture.innerHTML = lines.join("\n");
       caption.innerHTML = data.captions[index];
       rows.forEach((row, i) => {
         const value = data.values[i][inputs[i].value];

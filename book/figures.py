@@ -86,12 +86,21 @@ def _slider(name: str) -> str:
 
 
 def _share(pictures: list[str]) -> tuple[list[str], list[list[int]]]:
-    """Store each line that the pictures have in common once: frames as line numbers."""
+    """Store each line that the pictures have in common once.
+
+    A picture is then a row of numbers: from which line, how many lines, from which line, ...
+    """
     number: dict[str, int] = {}
-    table = [
-        [number.setdefault(line, len(number)) for line in picture.split("\n")]
-        for picture in pictures
-    ]
+    table = []
+    for picture in pictures:
+        row: list[int] = []
+        for line in picture.split("\n"):
+            index = number.setdefault(line, len(number))
+            if row and index == row[-2] + row[-1]:
+                row[-1] += 1
+            else:
+                row += [index, 1]
+        table.append(row)
     return list(number), table
 
 

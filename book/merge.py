@@ -27,7 +27,7 @@ class Unit:
     text: str
     gap: int
     origins: tuple  # the cells that wrote it, oldest first
-    members: list["Unit"] | None = None  # of a class; then text is its header
+    members: "Body | None" = None  # of a class; then text is its header
 
     @cached_property
     def keys(self) -> frozenset[str]:
@@ -44,19 +44,16 @@ class Unit:
         inner = (member.needs for member in self.members or [])
         return frozenset().union(*header, *inner) - self.binds
 
-    @property
-    def uses(self) -> set[str]:
-        """All names that occur in it."""
-        if self.members is None:
-            return self._names
-        names = set().union(*(member.uses for member in self.members))
-        return names | {n for part in _header_parts(self.nodes[-1]) for n in _names(part)}
+    def uses(self, name: str) -> bool:
+        """Whether ``name`` occurs in it; the text is asked first, the tree only then."""
+        if any(member.uses(name) for member in self.members or []):
+            return True
+        if name not in self.text:
+            return False
+        parts = self.nodes if self.members is None else _header_parts(self.nodes[-1])
+        return any(name in _names(part) for part in parts)
 
     @cached_property
-    def _names(self) -> set[str]:
-        return {name for node in self.nodes for name in _names(node)}
-
-    @property
     def names(self) -> frozenset[str]:
         """The names it defines, for a reader: not the variable of a loop."""
         return self.keys & self.binds
@@ -65,6 +62,32 @@ class Unit:
     def spaced(self) -> bool:
         """Whether blank lines set it apart, as a function or a class."""
         return isinstance(self.nodes[-1], DEFINITIONS)
+
+
+class Body(list):
+    """The units of a module or a class in order, found by their keys."""
+
+    def __init__(self, units=()):
+        super().__init__()
+        self.by_key: dict[str, list[Unit]] = {}
+        for unit in units:
+            self.put(len(self), unit)
+
+    def put(self, place: int, unit: Unit) -> None:
+        self.insert(place, unit)
+        for key in unit.keys:
+            self.by_key.setdefault(key, []).append(unit)
+
+    def drop(self, unit: Unit) -> None:
+        self.remove(unit)
+        for key in unit.keys:
+            self.by_key[key].remove(unit)
+
+    def sharing(self, unit: Unit) -> list[Unit]:
+        """The units that are responsible for a name that ``unit`` is responsible for."""
+        return list(
+            {id(old): old for key in unit.keys for old in self.by_key.get(key, [])}.values()
+        )
 
 
 @dataclass(frozen=True)
@@ -127,7 +150,7 @@ class Module:
     doc: str | None = None
     imports: list[Import] = field(default_factory=list)
     exports: list[str] | None = None  # __all__
-    units: list[Unit] = field(default_factory=list)
+    units: Body = field(default_factory=Body)
     chapters: list[str] = field(default_factory=list)
 
     @property
@@ -135,7 +158,7 @@ class Module:
         return self.name.split(".")[-1] == "__init__"
 
     def copy(self) -> "Module":
-        units = [_copy(unit) for unit in self.units]
+        units = Body(map(_copy, self.units))
         exports = None if self.exports is None else list(self.exports)
         imports, chapters = list(self.imports), list(self.chapters)
         return Module(self.name, self.doc, imports, exports, units, chapters)
@@ -163,12 +186,12 @@ class Module:
         for item in cell.imports:
             if bound.setdefault(item.bound, item.target) != item.target:
                 raise BookError(f"{where}: {item.bound} is imported already, from elsewhere")
-        kinds = {name: _kind(unit) for unit in self.units for name in unit.names}
         for unit in cell.units:
             for name in unit.names:
                 if name in bound:
                     raise BookError(f"{where}: {name} is imported and defined in {self.name}")
-                if {kinds.get(name), _kind(unit)} == {"class", "value"}:
+                kinds = {_kind(old) for old in self.units.by_key.get(name, [])}
+                if {"class", "value"} <= {*kinds, _kind(unit)}:
                     raise BookError(f"{where}: {name} is a class and something else in {self.name}")
 
     def render(self) -> tuple[str, list[tuple[Unit, int, int]]]:
@@ -199,8 +222,14 @@ class Module:
     def _used_imports(self) -> list[Import]:
         if self.is_init:
             return self.imports
-        used = set(self.exports or []).union(*(unit.uses for unit in self.units))
-        return [i for i in self.imports if i.bound in used or i.section == 0]
+        exports = self.exports or []
+        return [
+            item
+            for item in self.imports
+            if item.section == 0
+            or item.bound in exports
+            or any(unit.uses(item.bound) for unit in self.units)
+        ]
 
     def _all(self) -> str:
         if self.exports is None:
@@ -284,7 +313,7 @@ class _Cell:
             head -= 1
         if body.col_offset != node.col_offset + 4:
             raise BookError(f"{self.where}: line {body.lineno}: indent with four spaces")
-        unit.members = self.cut(node.body, head + 1, node.end_lineno)
+        unit.members = Body(self.cut(node.body, head + 1, node.end_lineno))
         self._refuse_twins(unit.members)
 
     def _header_end(self, node: ast.ClassDef) -> int:
@@ -357,33 +386,35 @@ class _Cell:
         return names
 
 
-def _insert(units: list[Unit], unit: Unit, change: Change, prefix: str = "") -> Unit:
+def _insert(units: Body, unit: Unit, change: Change, prefix: str = "") -> Unit:
     """Put a unit into its place; return what now stands there."""
-    covered = [i for i, old in enumerate(units) if old.keys <= unit.keys]
-    partly = [i for i, old in enumerate(units) if old.keys & unit.keys and i not in covered]
+    shared = sorted(units.sharing(unit), key=units.index)
+    covered = [old for old in shared if old.keys <= unit.keys]
+    partly = [old for old in shared if old not in covered]
     for name in sorted(unit.names):
-        change.note(prefix + name, not covered and not partly)
-    if covered and unit.members is not None and units[covered[0]].members is not None:
-        return _reopen(units[covered[0]], unit, change, prefix)
+        change.note(prefix + name, not shared)
+    if covered and unit.members is not None and covered[0].members is not None:
+        return _reopen(covered[0], unit, change, prefix)
     place = _beside(units, unit)
-    if covered and min(covered) > max(partly, default=-1):
-        place = min(covered)
-        unit.gap = units[place].gap
-    older = [origin for i in covered for origin in units[i].origins]
-    unit.origins = (*older, *unit.origins)
-    above = [old for i, old in enumerate(units[:place]) if i not in covered]
-    below = [old for i, old in enumerate(units[place:], place) if i not in covered]
-    units[:] = [*above, unit, *below]
+    if covered and not (partly and units.index(partly[-1]) > units.index(covered[0])):
+        place = units.index(covered[0])
+        unit.gap = covered[0].gap
+    place -= sum(units.index(old) < place for old in covered)
+    unit.origins = (*(origin for old in covered for origin in old.origins), *unit.origins)
+    for old in covered:
+        units.drop(old)
+    units.put(place, unit)
     return unit
 
 
-def _beside(units: list[Unit], unit: Unit) -> int:
+def _beside(units: Body, unit: Unit) -> int:
     """The place of a new unit: behind its property, else at the end."""
     key = min(unit.keys)
     if len(unit.keys) == 1 and key.rpartition(".")[2] in ACCESSORS:
         own = key.partition(".")[0]
-        places = [i + 1 for i, old in enumerate(units) if own in old.binds]
-        return max(places, default=len(units))
+        names = [own, *(f"{own}.{accessor}" for accessor in ACCESSORS)]
+        family = [old for name in names for old in units.by_key.get(name, [])]
+        return max((units.index(old) + 1 for old in family), default=len(units))
     return len(units)
 
 
@@ -401,12 +432,13 @@ def _reopen(old: Unit, new: Unit, change: Change, prefix: str) -> Unit:
         if _is_filler(member):
             continue
         if _is_docstring(member.nodes[0]):
-            old.members = [m for m in old.members if not _is_docstring(m.nodes[0])]
-            old.members.insert(0, member)
+            if _is_docstring(old.members[0].nodes[0]):
+                old.members.drop(old.members[0])
+            old.members.put(0, member)
         else:
             _insert(old.members, member, change, f"{prefix}{name}.")
-    if len(old.members) > 1:
-        old.members = [m for m in old.members if not _is_filler(m)]
+    if _is_filler(old.members[0]) and len(old.members) > 1:
+        old.members.drop(old.members[0])
     old.origins = (*old.origins, *new.origins)
     old.__dict__.pop("needs", None)
     return old
@@ -418,7 +450,7 @@ def _drop_comments(header: str) -> list[str]:
 
 
 def _copy(unit: Unit) -> Unit:
-    members = None if unit.members is None else [_copy(member) for member in unit.members]
+    members = None if unit.members is None else Body(map(_copy, unit.members))
     return replace(unit, members=members)
 
 

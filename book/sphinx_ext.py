@@ -103,8 +103,8 @@ class Cells(BookTransform):
     default_priority = 400
 
     def extend(self, page: Page | None):
-        cells = self.document.findall(lambda node: node.get("nb_element") == "cell_code")
-        for cell in [cell for cell in cells if isinstance(cell, nodes.container)]:
+        boxes = self.document.findall(nodes.container)
+        for cell in [box for box in boxes if box.get("nb_element") == "cell_code"]:
             drop_widgets(cell)
             code = next(cell.findall(nodes.literal_block), None)
             if page and code is not None:
@@ -119,6 +119,7 @@ class Cells(BookTransform):
             return
         rest = source.lstrip().partition("\n")[2].strip("\n")
         code.rawsource, code[:] = rest, [nodes.Text(rest)]
+        cell["classes"].append(directive.name)
         if directive.name == "export":
             code["language"] = "python"
             cell["ids"].append(f"cell-{index}")
@@ -243,7 +244,7 @@ def tree(page: Page, folder: str = "") -> nodes.bullet_list:
 
 def mark(page: Page, path: str) -> list[nodes.Node]:
     kind = "changed" if path in page.before else "new"
-    return [nodes.inline("", kind, classes=["mark", kind]), nodes.Text(f" {size(page, path)}")]
+    return [nodes.inline("", kind, classes=["state", kind]), nodes.Text(f" {size(page, path)}")]
 
 
 def size(page: Page, path: str) -> str:

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from book.chapters import Book
 
 

@@ -8,9 +8,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
-
 from book import ROOT
+from IPython.core.interactiveshell import InteractiveShell
 
 PACKAGE_CELLS = (
     "#| export tensor\nimport math\n\n\nclass Tensor:\n    count = 0\n\n"
@@ -122,7 +121,17 @@ def test_what_cannot_change_in_place_is_replaced_where_it_was_imported(kernel):
 
 
 def test_running_a_cell_twice_is_the_same_as_once(kernel):
-    cell = "#| export tensor\nTABLE = []\n\n\ndef register(f):\n    TABLE.append(f)\n\n\nregister(half)"
+    cell = """
+        #| export tensor
+        TABLE = []
+
+
+        def register(f):
+            TABLE.append(f)
+
+
+        register(half)
+    """
     kernel.run(cell, "a")
     text = kernel.text()
     kernel.run(cell, "a")
