@@ -45,8 +45,17 @@ def _package(book: Book) -> Iterator[str]:
 def _readme(book: Book) -> Iterator[str]:
     text = (ROOT / "README.md").read_text("utf-8")
     for chapter in book.chapters:
-        if chapter.path.relative_to(ROOT).as_posix() not in text:
-            yield f"README.md: the table of chapters lacks chapter {chapter.number}"
+        notebook = chapter.path.relative_to(ROOT).as_posix()
+        page = pages_address(book) + notebook.replace(".ipynb", ".html")
+        for link in (notebook, page):
+            if f"]({link})" not in text:
+                yield f"README.md: the table of chapters lacks a link to {link}"
+
+
+def pages_address(book: Book) -> str:
+    """Where GitHub Pages publishes the book of this repository."""
+    owner, name = book.config["repository"]["url"].rstrip("/").split("/")[-2:]
+    return f"https://{owner}.github.io/{name}/"
 
 
 def _opening(chapter: Chapter) -> Iterator[str]:

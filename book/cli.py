@@ -62,8 +62,8 @@ def write_command():
     from book.check import write_setup_cells
 
     book = Book()
-    changed = write_setup_cells(book)
     write(after(book).files(), ROOT)
+    changed = write_setup_cells(book)
     click.echo(f"mytorch/ is written; {changed} set-up cells changed")
 
 

@@ -1,7 +1,6 @@
 """Run chapters: store their outputs, or hold them to the outputs that are stored."""
 
 import base64
-import contextlib
 import hashlib
 import os
 import re
@@ -13,6 +12,7 @@ from book.chapters import Chapter
 from book.snapshot import write_file
 
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+ADDRESS = re.compile(r"0x[0-9a-f]{6,}")  # where an object lies in memory
 SETUP = """\
 import sys
 
@@ -40,7 +40,8 @@ def run_chapter(chapter: Chapter) -> int:
     os.environ.update(ONE_THREAD)
     notebook = nbformat.from_dict(_tidy(chapter.notebook))
     with tempfile.TemporaryDirectory(prefix="chapter-") as folder:
-        client = NotebookClient(notebook, timeout=600, kernel_name="python3")
+        quiet = ["--log-level=ERROR"]
+        client = NotebookClient(notebook, timeout=600, kernel_name="python3", extra_arguments=quiet)
         try:
             client.execute(cwd=folder)
         except CellExecutionError as error:
@@ -48,9 +49,7 @@ def run_chapter(chapter: Chapter) -> int:
             raise BookError(f"chapter {chapter.number} stops with an error\n{text}") from None
     _join_streams(notebook)
     write_file(chapter.path, nbformat.writes(_tidy(notebook)) + "\n")
-    with contextlib.suppress(AttributeError):
-        del chapter.notebook, chapter.cells
-    _store_opening(chapter)
+    _store_opening(Chapter(chapter.number, chapter.path))
     return len(notebook.cells)
 
 
@@ -63,7 +62,7 @@ def _tidy(notebook: dict) -> dict:
         seen[key] = seen.get(key, 0) + 1
         cell["id"] = f"{key}-{seen[key]}"
         kept = {"tags": cell["metadata"].get("tags", [])}
-        if source.startswith("#| answer"):
+        if source.startswith("#| answer") or "hide-input" in kept["tags"]:
             kept["jupyter"] = {"source_hidden": True}
         cell["metadata"] = {name: value for name, value in kept.items() if value}
         if cell["cell_type"] == "code":
@@ -71,6 +70,8 @@ def _tidy(notebook: dict) -> dict:
             cell.setdefault("execution_count", None)
         for output in cell.get("outputs", []):
             output.get("metadata", {}).clear()
+            if plain := output.get("data", {}).get("text/plain"):
+                output["data"]["text/plain"] = ADDRESS.sub("0x...", "".join(plain))
     notebook["metadata"] = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -180,4 +181,4 @@ def comparable(text):
         label = re.search(r'aria-label="([^"]*)"', text)[1]
         sizes = re.search(r'"sizes":.*?]', text)[0]
         return f"moving figure: {label}; {sizes}"
-    return re.sub(r"0x[0-9a-f]{6,}", "0x...", text)
+    return ADDRESS.sub("0x...", text)

@@ -18,7 +18,7 @@ import tempfile
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
-from book import ROOT, BookError
+from book import ROOT, BookError, use_pinned_dot
 from book.chapters import Book, Cell, parse_directive
 from book.snapshot import PACKAGE, Package, module_path, replay, write, write_file
 from book.update import namespaces, update
@@ -36,9 +36,7 @@ class Live:
         shell.events.register("pre_run_cell", self.remember)
         shell.set_custom_exc((BookError,), show_error)
         os.environ.setdefault("MATPLOTLIBRC", str(ROOT / "book" / "matplotlibrc"))
-        folders = [ROOT / "book" / "bin", Path(sys.executable).parent]
-        if shutil.which("graphviz-pure", path=folders[1]):
-            os.environ["PATH"] = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
+        use_pinned_dot()
 
     def remember(self, info) -> None:
         """Note which cell runs, so that an edited cell takes the place of what it was."""

@@ -112,6 +112,7 @@ class Cells(BookTransform):
 
     def present(self, page: Page, cell: nodes.container, code: nodes.literal_block) -> None:
         index, source = cell["cell_index"] + 1, code.astext()
+        code["language"] = "ipython3"  # knows % and !
         if "%load_ext book" in source:
             hide(cell, "set-up", "Set-up")
         directive = parse_directive(source, f"chapter {page.chapter.number}, cell {index}")
@@ -194,7 +195,7 @@ class PackageAfter(BookTransform):
             self.env.note_dependency(str(other.chapter.path))
             if other is page:
                 break
-        section = new_section("package", "The package after this chapter")
+        section = new_section("package-after", "The package after this chapter")
         section += tree(page) if page.touched else unchanged(page)
         section += self.downloads(page)
         self.append(section, *([changes(page)] if page.touched else []))
@@ -263,7 +264,7 @@ def file_diff(page: Page, path: str) -> list[str]:
 
 
 def changes(page: Page) -> nodes.section:
-    section = new_section("changes", "What this chapter changed")
+    section = new_section("package-changes", "What this chapter changed")
     diffs = {path: file_diff(page, path) for path in page.touched}
     short = sum(map(len, diffs.values())) <= SHORT
     for path, lines in diffs.items():
@@ -303,7 +304,8 @@ class Names(BookTransform):
         names = [(name, unit) for unit in units for name in sorted(unit.names)]
         public = [(n, u) for n, u in names if not n.startswith("_")]
         entries = [self.entry(prefix + n, u) for n, u in sorted(public, key=lambda p: p[0].lower())]
-        special = [self.link(literal(n), u) for n, u in names if prefix and n.startswith("__")]
+        dunder = [(n, u) for n, u in names if n.startswith("__") and n != "__init__"]
+        special = [self.link(literal(n), u) for n, u in dunder if prefix]
         if special:
             term = nodes.term("", f"{prefix[:-1]}: special methods")
             about = nodes.definition("", nodes.paragraph("", "", *join(special, ", ")))
@@ -313,7 +315,7 @@ class Names(BookTransform):
     def entry(self, name: str, unit: Unit) -> nodes.definition_list_item:
         chapters = {chapter: index for chapter, index in reversed(unit.origins)}
         first, *later = reversed(chapters.items())
-        term = nodes.term("", "", self.link(literal(name), unit), nodes.Text(f" {first[0]}"))
+        term = nodes.term("", "", self.link(literal(name), unit), nodes.Text(f"chapter {first[0]}"))
         for origin in later:
             term += [nodes.Text(", changed in "), self.link(nodes.Text(origin[0]), unit, origin)]
         about = nodes.definition("", nodes.paragraph("", "", *prose(summary(unit))))
@@ -333,13 +335,13 @@ def module_name(module: Module) -> str:
 
 
 def summary(unit: Unit) -> str:
-    """The first line of a definition's docstring."""
+    """The first paragraph of a definition's docstring."""
     node = unit.nodes[-1]
     if unit.members:  # of a class; it may have come with any of the cells that opened it
         node = ast.Module([unit.members[0].nodes[0]], [])
     documented = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module)
     text = ast.get_docstring(node) if isinstance(node, documented) else None
-    return (text or "").split("\n")[0]
+    return " ".join((text or "").partition("\n\n")[0].split())
 
 
 def prose(text: str) -> list[nodes.Node]:
@@ -396,6 +398,8 @@ def setup(app):
     for transform in (Cells, PackageAfter, Names):
         app.add_transform(transform)
     app.add_css_file("book.css")
+    # The theme complains in the console of a first-time reader if nobody says this.
+    app.add_js_file(None, body='document.documentElement.dataset.mode ||= "auto"')
     app.connect("builder-inited", replay_book)
     app.connect("build-finished", finish)
     return {

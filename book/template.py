@@ -75,7 +75,8 @@ def _listed(toc: Path, part: str, file: str, title: str) -> str:
     lines = toc.read_text(encoding="utf-8").splitlines()
     last = [i for i, line in enumerate(lines) if f"file: chapters/{part}/" in line]
     if last:
-        lines.insert(last[-1] + 1, f"      - file: {file}")
+        indent = lines[last[-1]].partition("-")[0]
+        lines.insert(last[-1] + 1, f"{indent}- file: {file}")
     else:
         end = [i for i, line in enumerate(lines) if "file: chapters/" in line]
         number, _, name = part.partition("-")

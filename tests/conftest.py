@@ -23,8 +23,8 @@ class Scratch:
     def toc(self, extra=()):
         files = sorted((self.root / "chapters").glob("*/*.ipynb"))
         names = [str(file.relative_to(self.root).with_suffix("")) for file in files]
-        lines = ["format: jb-book", "root: index", "chapters:"]
-        lines += [f"- file: {name}" for name in [*names, *extra]]
+        lines = ["format: jb-book", "root: index", "parts:", "  - caption: A", "    chapters:"]
+        lines += [f"      - file: {name}" for name in [*names, *extra]]
         (self.root / "_toc.yml").write_text("\n".join(lines))
         return self
 
@@ -37,7 +37,8 @@ def notebook(cells):
     made = []
     for index, source in enumerate(cells):
         if source.startswith("# "):
-            made.append({"cell_type": "markdown", "metadata": {}, "source": source})
+            cell = {"cell_type": "markdown", "metadata": {}, "source": source}
+            made.append(cell | {"id": f"c{index}"})
         else:
             cell = {"cell_type": "code", "metadata": {}, "source": source, "outputs": []}
             made.append(cell | {"execution_count": index + 1, "id": f"c{index}"})
