@@ -101,7 +101,7 @@ def test_command(chapters):
     """Run chapters and compare their outputs; without CHAPTERS, run all tests too."""
     book = Book()
     paths = [str(book.chapter(n).path) for n in chapters] or ["tests", "chapters"]
-    command = [sys.executable, "-m", "pytest", "--nbval", "-p", "book.execute", *paths]
+    command = [sys.executable, "-m", "pytest", "--nbval", "-p", "book.nbtest", *paths]
     command += ["-n", str(min(len(paths), os.cpu_count() or 1)) if chapters else "auto"]
     command += ["--nbval-current-env", "--nbval-cell-timeout", "120", "--dist", "loadfile"]
     sys.exit(1 if subprocess.call(command, cwd=ROOT) else 0)

@@ -1,4 +1,4 @@
-"""Run chapters: store their outputs, or hold them to the outputs that are stored."""
+"""Run chapters and store their outputs."""
 
 import base64
 import hashlib
@@ -86,7 +86,7 @@ def _join_streams(notebook: dict) -> None:
         if cell["cell_type"] != "code":
             continue
         outputs = []
-        for output in _stored(cell["outputs"]):
+        for output in stored(cell["outputs"]):
             if output["output_type"] == "stream" and outputs and "text" in outputs[-1]:
                 outputs[-1]["text"] += output["text"]
                 continue
@@ -94,7 +94,7 @@ def _join_streams(notebook: dict) -> None:
         cell["outputs"] = outputs
 
 
-def _stored(outputs: list) -> list:
+def stored(outputs: list) -> list:
     """What is kept of a cell's outputs: not its progress bars, which go to stderr."""
     return [output for output in outputs if output.get("name") != "stderr"]
 
@@ -117,68 +117,3 @@ def _store_opening(chapter: Chapter) -> None:
         path, data = found
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)
-
-
-# --- A plugin for pytest: what nbval does not do by itself -------------------------------
-
-
-def pytest_configure(config):
-    import nbval.plugin
-
-    class InScratch(nbval.plugin.RunningKernel):
-        """A kernel that starts in a folder of its own: a chapter leaves nothing behind."""
-
-        def __init__(self, kernel_name, cwd=None, **options):
-            self.scratch = tempfile.TemporaryDirectory(prefix="chapter-")
-            os.environ.update(ONE_THREAD)
-            super().__init__(kernel_name, cwd=self.scratch.name, **options)
-
-        def stop(self):
-            super().stop()
-            self.scratch.cleanup()
-
-    nbval.plugin.RunningKernel = InScratch
-    item = nbval.plugin.IPyNbCell
-    sanitize, compare = item.sanitize, item.compare_outputs
-    item.sanitize = lambda cell, text: sanitize(cell, comparable(text))
-    item.compare_outputs = lambda cell, now, stored: compare(cell, _stored(now), stored)
-
-
-def pytest_collectstart(collector):
-    if type(collector).__name__ == "IPyNbFile":
-        collector.skip_compare = tuple(set(collector.skip_compare) - {"image/png"})
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if type(item).__name__ == "IPyNbCell":
-            item.output_timeout = 60  # nbval's 5 s are short on a busy machine
-            if item.cell.execution_count is None and item.cell.source.strip():
-                item.runtest = lambda item=item: item.raise_cell_error("this cell was never run")
-
-
-def pytest_terminal_summary(terminalreporter):
-    """Say in words what was run, above pytest's own closing line."""
-    for outcome in ("passed", "failed", "skipped"):
-        ids = [report.nodeid for report in terminalreporter.stats.get(outcome, [])]
-        cells = [name for name in ids if ".ipynb::" in name]
-        notebooks = {name.partition("::")[0] for name in cells}
-        if ids:
-            terminalreporter.write_line(
-                f"{outcome}: {len(cells)} cells of {len(notebooks)} notebooks, "
-                f"{len(ids) - len(cells)} other tests"
-            )
-
-
-def comparable(text):
-    """What of an output must be the same on every machine."""
-    if not isinstance(text, str):
-        return text
-    if text.startswith("iVBORw0KGgo"):  # a PNG: its width and height
-        head = base64.b64decode(text[:64])[16:24]
-        return f"PNG {int.from_bytes(head[:4], 'big')} x {int.from_bytes(head[4:], 'big')}"
-    if '<figure class="moving"' in text:  # what it shows and how far it moves
-        label = re.search(r'aria-label="([^"]*)"', text)[1]
-        sizes = re.search(r'"sizes":.*?]', text)[0]
-        return f"moving figure: {label}; {sizes}"
-    return ADDRESS.sub("0x...", text)

@@ -6,17 +6,22 @@ whose keys it covers and otherwise goes to the end. Text is moved, never re-writ
 """
 
 import ast
-import sys
-import textwrap
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from book import BookError
-
-COLUMNS = 88
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
-ACCESSORS = ("setter", "deleter", "getter")
+from book.imports import Import, render_imports, wrapped
+from book.syntax import (
+    ACCESSORS,
+    DEFINITIONS,
+    binds,
+    header_parts,
+    is_docstring,
+    keys_of,
+    names_in,
+    needs,
+    triple_quoted,
+)
 
 
 @dataclass(eq=False)
@@ -31,16 +36,16 @@ class Unit:
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        return frozenset(key for node in self.nodes for key in _keys(node))
+        return frozenset(key for node in self.nodes for key in keys_of(node))
 
     @cached_property
     def binds(self) -> frozenset[str]:
-        return frozenset(name for node in self.nodes for name in _binds(node))
+        return frozenset(name for node in self.nodes for name in binds(node))
 
     @cached_property
     def needs(self) -> frozenset[str]:
         """Names that must exist when the module is imported."""
-        header = (_needs(node, self.members is not None) for node in self.nodes)
+        header = (needs(node, self.members is not None) for node in self.nodes)
         inner = (member.needs for member in self.members or [])
         return frozenset().union(*header, *inner) - self.binds
 
@@ -50,8 +55,8 @@ class Unit:
             return True
         if name not in self.text:
             return False
-        parts = self.nodes if self.members is None else _header_parts(self.nodes[-1])
-        return any(name in _names(part) for part in parts)
+        parts = self.nodes if self.members is None else header_parts(self.nodes[-1])
+        return any(name in names_in(part) for part in parts)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -88,42 +93,6 @@ class Body(list):
         return list(
             {id(old): old for key in unit.keys for old in self.by_key.get(key, [])}.values()
         )
-
-
-@dataclass(frozen=True)
-class Import:
-    """One imported name. A statement with a comment of its own stays a line of its own."""
-
-    module: str  # with its leading dots
-    name: str | None  # None: `import module`
-    alias: str | None
-    above: str = ""
-    beside: str = ""
-
-    @property
-    def bound(self) -> str:
-        return self.alias or self.name or self.module.split(".")[0]
-
-    @property
-    def target(self) -> tuple:
-        dotted = self.name is None and self.alias is None
-        return (self.module.split(".")[0] if dotted else self.module, self.name)
-
-    @property
-    def same(self) -> tuple:
-        """What it imports under which name, whatever its comments."""
-        return self.bound, self.module, self.name
-
-    @property
-    def section(self) -> int:
-        if self.module == "__future__":
-            return 0
-        if self.module.startswith("."):
-            return 3
-        return 1 if self.module.split(".")[0] in sys.stdlib_module_names else 2
-
-    def __str__(self):
-        return f"{self.name or self.module}" + (f" as {self.alias}" if self.alias else "")
 
 
 @dataclass
@@ -196,7 +165,7 @@ class Module:
 
     def render(self) -> tuple[str, list[tuple[Unit, int, int]]]:
         """Return the module's text and the lines (first, last) of each unit in it."""
-        imports = _render_imports(self._used_imports())
+        imports = render_imports(self._used_imports())
         blocks = [block for block in (self._docstring(), imports, self._all()) if block]
         text = "\n\n".join(blocks)
         spans, previous = [], None
@@ -234,7 +203,7 @@ class Module:
     def _all(self) -> str:
         if self.exports is None:
             return ""
-        return _wrapped("__all__ = [", [f'"{name}"' for name in self.exports], "]")
+        return wrapped("__all__ = [", [f'"{name}"' for name in self.exports], "]")
 
 
 class _Cell:
@@ -253,8 +222,8 @@ class _Cell:
         self.lines = source.split("\n")
         self.units = []
         units = self.cut(tree.body, 0, len(self.lines))
-        if units and _is_docstring(units[0].nodes[0]):
-            self.doc = _triple_quoted(units[0].nodes[0], units.pop(0).text)
+        if units and is_docstring(units[0].nodes[0]):
+            self.doc = triple_quoted(units[0].nodes[0], units.pop(0).text)
         for unit in units:
             self._sort(unit)
         self._refuse_twins(self.units)
@@ -431,8 +400,8 @@ def _reopen(old: Unit, new: Unit, change: Change, prefix: str) -> Unit:
     for member in new.members:
         if _is_filler(member):
             continue
-        if _is_docstring(member.nodes[0]):
-            if _is_docstring(old.members[0].nodes[0]):
+        if is_docstring(member.nodes[0]):
+            if is_docstring(old.members[0].nodes[0]):
                 old.members.drop(old.members[0])
             old.members.put(0, member)
         else:
@@ -461,7 +430,7 @@ def _text(unit: Unit) -> str:
     text, previous = unit.text, None
     for member in _ordered(unit.members):
         blank = 0
-        if previous and _is_docstring(previous.nodes[0]):
+        if previous and is_docstring(previous.nodes[0]):
             blank = 1
         elif previous:
             blank = _blank_lines(previous, member, 1)
@@ -499,135 +468,6 @@ def _ordered(units: list[Unit]) -> list[Unit]:
     return list(order.values())
 
 
-# --- Imports, in the order that ruff (isort) keeps ---------------------------------------
-
-
-def _render_imports(imports: list[Import]) -> str:
-    sections: dict[int, list[tuple]] = {}
-    groups: dict[tuple, list[Import]] = {}
-    for item in imports:
-        own_line = item.name is None or item.above or item.beside
-        key = (item.module, str(item) if own_line else None, item.name is None)
-        groups.setdefault(key, []).append(item)
-    for (module, _, plain), items in groups.items():
-        dots = len(module) - len(module.lstrip("."))
-        key = (not plain, -dots, module.lstrip(".").lower(), _member_key(items[0]))
-        sections.setdefault(items[0].section, []).append((key, _import_line(items, plain)))
-    blocks = ["\n".join(line for _, line in sorted(sections[s])) for s in sorted(sections)]
-    return "\n\n".join(blocks)
-
-
-def _import_line(items: list[Import], plain: bool) -> str:
-    first = items[0]
-    above = first.above + "\n" if first.above else ""
-    if plain:
-        return f"{above}import {first}{first.beside}"
-    names = [str(item) for item in sorted(set(items), key=_member_key)]
-    start = f"from {first.module} import "
-    line = start + ", ".join(names)
-    if len(line) <= COLUMNS or first.beside:
-        return above + line + first.beside
-    return above + _wrapped(start + "(", names, ")")
-
-
-def _member_key(item: Import) -> tuple:
-    """Constants, then classes, then the rest; each by the alphabet."""
-    name = item.name or item.module
-    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
-    return kind, name.lower(), name, item.alias or ""
-
-
-def _wrapped(start: str, items: list[str], end: str) -> str:
-    line = start + ", ".join(items) + end
-    if len(line) <= COLUMNS:
-        return line
-    return start + "\n" + "".join(f"    {item},\n" for item in items) + end
-
-
-# --- Questions to the syntax tree --------------------------------------------------------
-
-
-def _keys(node: ast.stmt):
-    """The names that a statement is responsible for: what a later one of them replaces."""
-    if isinstance(node, FUNCTIONS):
-        yield from _function_keys(node)
-    elif isinstance(node, (ast.Assign, ast.AnnAssign)):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        for target in targets:
-            parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
-            yield from map(ast.unparse, parts)
-    elif isinstance(node, (ast.ClassDef, ast.If, ast.Try)):
-        names = list(_binds(node))
-        yield from names or [ast.unparse(node)]
-    else:
-        yield ast.unparse(node)
-
-
-def _function_keys(node):
-    decorators = [ast.unparse(d) for d in node.decorator_list]
-    for decorator in decorators:
-        if decorator in {f"{node.name}.{accessor}" for accessor in ACCESSORS}:
-            yield decorator
-            return
-    if node.name == "_":  # the implementations of a singledispatch function
-        yield f"_ {decorators} {ast.unparse(node.args)}"
-        return
-    yield node.name
-    if not any("property" in decorator for decorator in decorators):
-        yield from (f"{node.name}.{accessor}" for accessor in ACCESSORS)
-
-
-def _binds(node: ast.AST):
-    """The names that a statement binds in its own scope."""
-    if isinstance(node, DEFINITIONS):
-        yield node.name
-    elif isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
-        yield node.id
-    elif isinstance(node, ast.alias):
-        yield node.asname or node.name.split(".")[0]
-    elif not isinstance(
-        node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-    ):
-        for child in ast.iter_child_nodes(node):
-            yield from _binds(child)
-
-
-def _names(node: ast.AST):
-    return (n.id for n in ast.walk(node) if isinstance(n, ast.Name))
-
-
-def _needs(node: ast.stmt, header_only: bool):
-    """The names that executing a statement looks up at once."""
-    if isinstance(node, DEFINITIONS):
-        for part in _header_parts(node):
-            yield from _needs(part, False)
-        if isinstance(node, ast.ClassDef) and not header_only:
-            for child in node.body:
-                yield from _needs(child, False)
-    elif isinstance(node, ast.Name):
-        yield node.id
-    elif not isinstance(node, ast.Lambda):
-        for child in ast.iter_child_nodes(node):
-            yield from _needs(child, False)
-
-
-def _header_parts(node):
-    """What of a definition is evaluated when it is defined."""
-    yield from node.decorator_list
-    if isinstance(node, ast.ClassDef):
-        yield from node.bases
-        yield from node.keywords
-        return
-    arguments = node.args
-    yield from arguments.defaults
-    yield from (default for default in arguments.kw_defaults if default)
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    every += [a for a in (arguments.vararg, arguments.kwarg) if a]
-    yield from (argument.annotation for argument in every if argument.annotation)
-    if node.returns:
-        yield node.returns
-
-
 def _kind(unit: Unit) -> str:
     if _is_block(unit):
         return "either"
@@ -643,21 +483,8 @@ def _is_overload(unit: Unit) -> bool:
     return any(ast.unparse(d).endswith("overload") for d in getattr(node, "decorator_list", []))
 
 
-def _is_docstring(node: ast.stmt) -> bool:
-    value = getattr(node, "value", None)
-    constant = isinstance(node, ast.Expr) and isinstance(value, ast.Constant)
-    return constant and isinstance(value.value, str)
-
-
 def _is_filler(unit: Unit) -> bool:
     """``pass`` or ``...``: a body with nothing in it."""
     node = unit.nodes[0]
     ellipsis = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     return isinstance(node, ast.Pass) or (ellipsis and node.value.value is ...)
-
-
-def _triple_quoted(node: ast.Expr, text: str) -> str:
-    if text.endswith('"""'):
-        return text
-    body = textwrap.dedent(node.value.value).replace("\\", "\\\\").replace('"""', "'''")
-    return f'"""{body}"""'
