@@ -137,13 +137,9 @@ class Cells(BookTransform):
 
 def drop_widgets(cell: nodes.container) -> None:
     """Take out progress bars: without a kernel they are a line of noise."""
-    for bundle in list(cell.findall(nodes.container)):
-        if any(
-            "widget-view" in child.get("mime_type", "")
-            for child in bundle.children
-            if isinstance(child, nodes.container)
-        ):
-            bundle.parent.remove(bundle)
+    boxes = cell.findall(nodes.container)
+    for view in [box for box in boxes if "widget-view" in box.get("mime_type", "")]:
+        view.parent.parent.remove(view.parent)
 
 
 def hide(node: nodes.Element, kind: str, summary: str) -> None:
@@ -172,8 +168,8 @@ def export_caption(change: Change, fresh: bool) -> list[nodes.Node]:
     return parts
 
 
-def literal(text: str, *classes: str) -> nodes.literal:
-    return nodes.literal("", text, classes=list(classes))
+def literal(text: str) -> nodes.literal:
+    return nodes.literal("", text)
 
 
 def join(items: list[nodes.Node], separator: str) -> list[nodes.Node]:
@@ -238,14 +234,11 @@ def tree(page: Page, folder: str = "") -> nodes.bullet_list:
         if name.endswith("/"):
             item += tree(page, folder + name)
         elif folder + name in page.touched:
-            line += [nodes.Text(" "), *mark(page, folder + name)]
+            kind = "changed" if folder + name in page.before else "new"
+            line += [nodes.Text(" "), nodes.inline("", kind, classes=["state", kind])]
+            line += nodes.Text(f" {size(page, folder + name)}")
         items += item
     return items
-
-
-def mark(page: Page, path: str) -> list[nodes.Node]:
-    kind = "changed" if path in page.before else "new"
-    return [nodes.inline("", kind, classes=["state", kind]), nodes.Text(f" {size(page, path)}")]
 
 
 def size(page: Page, path: str) -> str:
@@ -268,14 +261,11 @@ def changes(page: Page) -> nodes.section:
     diffs = {path: file_diff(page, path) for path in page.touched}
     short = sum(map(len, diffs.values())) <= SHORT
     for path, lines in diffs.items():
-        if not lines:  # a new file with nothing in it
-            continue
-        kind = "" if path in page.before else "new, "
-        text = "\n".join(lines)
-        block = nodes.literal_block(text, text, language="diff")
-        box = fold(kind="diff", summary=f"{path} ({kind}{size(page, path)})", open=short)
-        section += box
-        box += block
+        if lines:  # a new file may be empty
+            kind = "" if path in page.before else "new, "
+            section += fold(kind="diff", summary=f"{path} ({kind}{size(page, path)})", open=short)
+            text = "\n".join(lines)
+            section[-1] += nodes.literal_block(text, text, language="diff")
     return section
 
 
@@ -402,8 +392,5 @@ def setup(app):
     app.add_js_file(None, body='document.documentElement.dataset.mode ||= "auto"')
     app.connect("builder-inited", replay_book)
     app.connect("build-finished", finish)
-    return {
-        "env_version": machinery(),
-        "parallel_read_safe": True,
-        "parallel_write_safe": True,
-    }
+    safe = {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {"env_version": machinery(), **safe}

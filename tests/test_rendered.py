@@ -116,9 +116,10 @@ def test_directives_become_captions_and_folds(site, pages, chapter):
     assert {f"cell-{cell.index}" for cell in chapter.marked("export")} <= page.ids
     assert "package-after" in page.ids
     assert ("package-changes" in page.ids) == bool(chapter.marked("export"))
-    if chapter.marked("export"):
-        assert any(cell.source.splitlines()[-1] for cell in chapter.marked("export"))
-        assert 'class="gi"' in text, "a diff without color"
+    assert ('class="gi"' in text) == bool(chapter.marked("export")), "the diff has its colors"
+    texts = {image["alt"] for image in page.images}
+    pictures = [cell for cell in chapter.marked("alt") if cell.mime("image/")]
+    assert {cell.directive.argument for cell in pictures} <= texts
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.number)
@@ -168,11 +169,29 @@ def test_glossary_is_in_order_and_says_where():
 # --- Building ----------------------------------------------------------------------------
 
 
+FIRST = """\
+#| export a
+first = 1
+
+
+class A:
+    def f(self):
+        return 1"""
+SECOND = """\
+#| export a
+class A:
+    def f(self):
+        return 2
+
+    def g(self):
+        return 3"""
+
+
 @pytest.fixture
 def small(scratch):
     """A book of two chapters with the real machinery around it."""
-    scratch.chapter("1.1", "# 1.1 One", "#| export a\nfirst = 1")
-    scratch.chapter("1.2", "# 1.2 Two", "#| export a\nsecond = 2")
+    scratch.chapter("1.1", "# 1.1 One", FIRST)
+    scratch.chapter("1.2", "# 1.2 Two", SECOND)
     (scratch.root / "index.md").write_text("# Front\n")
     (scratch.root / "book" / "static").mkdir(parents=True)
     config = {"execute": {"execute_notebooks": "off"}, "only_build_toc_files": True}
@@ -184,22 +203,21 @@ def small(scratch):
     return scratch
 
 
-def test_a_later_page_follows_when_an_earlier_chapter_changes(small):
-    html = build(small.root).parent / "chapters" / "1-a"
-    assert "+second = 2" in visible(html / "1.2-a.html")
-    first = small.root / "chapters" / "1-a" / "1.1-a.ipynb"
-    first.write_text(first.read_text().replace("first = 1", "first = 111"))
+def test_pages_follow_when_a_chapter_changes_or_goes(small):
+    site = build(small.root).parent
+    first, second = (site / f"chapters/1-a/1.{i}-a.html" for i in (1, 2))
+    assert "mytorch/a.py adds first, A" in visible(first)
+    assert "mytorch/a.py adds A.g changes A.f" in visible(second)
+    notebook = small.root / "chapters/1-a/1.1-a.ipynb"
+    notebook.write_text(notebook.read_text().replace("first = 1", "first = 111"))
     build(small.root)
-    assert "first = 111" in visible(html / "1.2-a.html")
-    assert (
-        "111"
-        in unpacked((html.parents[1] / "snapshots/mytorch-1.2.zip").read_bytes())["mytorch/a.py"]
-    )
-    (first.parent / "1.2-a.ipynb").unlink()
+    bundle = site / "snapshots/mytorch-1.2.zip"
+    assert "first = 111" in visible(second)  # around what changed
+    assert "first = 111" in unpacked(bundle.read_bytes())["mytorch/a.py"]
+    notebook.with_name("1.2-a.ipynb").unlink()
     small.toc()
     build(small.root)
-    assert (html / "1.1-a.html").is_file() and not (html / "1.2-a.html").exists()
-    assert not (html.parents[1] / "snapshots/mytorch-1.2.zip").exists()
+    assert first.is_file() and not second.exists() and not bundle.exists()
 
 
 def visible(path):
