@@ -9,7 +9,7 @@ test: .venv/installed-test
 	$(BIN)/python -m book test
 
 lab: .venv/installed
-	$(BIN)/jupyter lab chapters
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/chapters
 
 serve: .venv/installed
 	$(BIN)/python -m book serve
@@ -22,12 +22,14 @@ clean:
 
 .venv/installed: requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mytorch needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	@echo "Making the environment in .venv (a minute or two; once)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -q --progress-bar on -r requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 .venv/installed-test: .venv/installed requirements-test.txt
-	$(BIN)/python -m pip install --disable-pip-version-check -q --progress-bar on -r requirements-test.txt
+	@echo "Adding what the tests need (PyTorch among it; once)"
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-test.txt
 	@touch $@
 
 .PHONY: book test lab serve bench clean

@@ -23,10 +23,7 @@ from book.snapshot import PACKAGE, Package, archive, diff, module_path
 NAMES_PAGE = "book/front/names"
 SHORT = 40  # a diff of so many lines needs no click
 MATHJAX = ("tex-chtml.js", "output/chtml/fonts", "input/tex/extensions")
-MACHINERY = ("chapters.py", "merge.py", "snapshot.py", "sphinx_ext.py", "static/*")
-
-
-# --- The package, chapter by chapter -----------------------------------------------------
+MACHINERY = ("*.py", "static/*")
 
 
 @dataclass
@@ -78,9 +75,6 @@ class BookTransform(SphinxTransform):
             for node in section.findall(nodes.Element):
                 node.source, node.line = self.document["source"], 0
             top += section
-
-
-# --- Cells -------------------------------------------------------------------------------
 
 
 class fold(nodes.General, nodes.Element):
@@ -176,9 +170,6 @@ def join(items: list[nodes.Node], separator: str) -> list[nodes.Node]:
     return [part for item in items for part in (nodes.Text(separator), item)][1:]
 
 
-# --- The end of a chapter ----------------------------------------------------------------
-
-
 class PackageAfter(BookTransform):
     """Show the package as the chapter leaves it, and what the chapter changed in it."""
 
@@ -269,9 +260,6 @@ def changes(page: Page) -> nodes.section:
     return section
 
 
-# --- The page of names -------------------------------------------------------------------
-
-
 class Names(BookTransform):
     """Fill the page that leads from every public name to the chapters that write it."""
 
@@ -338,9 +326,6 @@ def prose(text: str) -> list[nodes.Node]:
     """A line of a docstring: what stands between backquotes is code."""
     parts = re.split(r"`+([^`]+)`+", text)
     return [literal(part) if i % 2 else nodes.Text(part) for i, part in enumerate(parts)]
-
-
-# --- The files of the site ---------------------------------------------------------------
 
 
 def finish(app, error) -> None:
