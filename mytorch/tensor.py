@@ -25,18 +25,6 @@ class Tensor:
         """Return the value as a Python number."""
         return self.data
 
-    def __add__(self, other):
-        return add(self, other)
-
-    def __radd__(self, other):
-        return add(other, self)
-
-    def __mul__(self, other):
-        return mul(self, other)
-
-    def __rmul__(self, other):
-        return mul(other, self)
-
     def __repr__(self):
         x, origin = self.data, ""
         if self.grad_fn is not None:
@@ -55,8 +43,8 @@ class Tensor:
         """
         if not self.requires_grad:
             raise RuntimeError(
-                "element 0 of tensors does not require grad and does not have a grad_fn:"
-                " make a leaf of the computation with requires_grad=True"
+                "element 0 of tensors does not require grad and does not have a grad_fn"
+                ": make a leaf of the computation with requires_grad=True"
             )
         grads = {self: 1.0}
         for t in reversed(topological_order(self)):
@@ -68,8 +56,26 @@ class Tensor:
                     grads[x] = grads.get(x, 0.0) + share
 
     def retain_grad(self):
-        """Keep the gradient of this tensor too, though it is not a leaf."""
+        """Keep the gradient of this tensor too, though it is not a leaf.
+
+        Raises RuntimeError if no gradient will come.
+        """
+        if not self.requires_grad:
+            message = "can't retain_grad on Tensor that has requires_grad=False"
+            raise RuntimeError(message)
         self.retains_grad = True
+
+    def __add__(self, other):
+        return add(self, other)
+
+    def __radd__(self, other):
+        return add(other, self)
+
+    def __mul__(self, other):
+        return mul(self, other)
+
+    def __rmul__(self, other):
+        return mul(other, self)
 
     def __neg__(self):
         return neg(self)
@@ -86,6 +92,12 @@ class Tensor:
     def __rtruediv__(self, other):
         return div(other, self)
 
+    def __pow__(self, other):
+        return pow(self, other)
+
+    def __rpow__(self, other):
+        return pow(other, self)
+
     def exp(self):
         """Return e to the power of this tensor."""
         return exp(self)
@@ -93,12 +105,6 @@ class Tensor:
     def log(self):
         """Return the natural logarithm."""
         return log(self)
-
-    def __pow__(self, other):
-        return pow(self, other)
-
-    def __rpow__(self, other):
-        return pow(other, self)
 
     def sigmoid(self):
         """Return 1 / (1 + exp(-x)), between 0 and 1."""
@@ -125,7 +131,7 @@ class Node:
         self.op, self.inputs, self.pullback = op, inputs, pullback
 
     def name(self):
-        """Return the name that PyTorch gives to such a step."""
+        """Return the name of such a step, in PyTorch's style."""
         return f"{self.op.title()}Backward0"
 
     def __call__(self, g):
@@ -142,6 +148,21 @@ class Node:
 def needs_grad(x):
     """Tell whether `x` is a tensor that a gradient should reach."""
     return isinstance(x, Tensor) and x.requires_grad
+
+
+def topological_order(root):
+    """List the tensors that need a gradient, each after all its inputs; `root` last."""
+    order, seen, stack = [], set(), [(root, False)]
+    while stack:
+        t, inputs_listed = stack.pop()
+        if inputs_listed:
+            order.append(t)
+        elif t not in seen:
+            seen.add(t)
+            stack.append((t, True))
+            if t.grad_fn is not None:
+                stack.extend((x, False) for x in t.grad_fn.inputs if needs_grad(x))
+    return order
 
 
 def op(body):
@@ -173,21 +194,6 @@ def mul(a, b):
     return a * b, lambda g: (g * b, g * a)
 
 
-def topological_order(root):
-    """List the tensors that need a gradient, each after all its inputs; `root` last."""
-    order, seen, stack = [], set(), [(root, False)]
-    while stack:
-        t, inputs_listed = stack.pop()
-        if inputs_listed:
-            order.append(t)
-        elif t not in seen:
-            seen.add(t)
-            stack.append((t, True))
-            if t.grad_fn is not None:
-                stack.extend((x, False) for x in t.grad_fn.inputs if needs_grad(x))
-    return order
-
-
 @op
 def neg(a):
     return -a, lambda g: -g
@@ -204,6 +210,18 @@ def div(a, b):
 
 
 @op
+def pow(a, b):
+    y = a**b
+
+    def pullback(g):
+        grad_a = g * b * a ** (b - 1) if b != 0 else 0.0
+        log_a = math.log(a) if a > 0 else 0.0 if a == 0 else math.nan
+        return grad_a, g * y * log_a
+
+    return y, pullback
+
+
+@op
 def exp(a):
     y = math.exp(a)
     return y, lambda g: g * y
@@ -212,18 +230,6 @@ def exp(a):
 @op
 def log(a):
     return math.log(a), lambda g: g / a
-
-
-@op
-def pow(a, b):
-    y = a**b
-
-    def pullback(g):
-        grad_a = g * b * a ** (b - 1) if b != 0 else 0.0
-        grad_b = g * y * math.log(a) if a > 0 else math.nan
-        return grad_a, grad_b
-
-    return y, pullback
 
 
 @op

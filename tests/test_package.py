@@ -62,6 +62,13 @@ def test_the_same_in_pytorch_is_true(number):
         exec(compile(source, f"chapter {number}", "exec"), {})
 
 
+def test_the_front_page_shows_code_that_runs(capsys):
+    text = (ROOT / "book" / "front" / "index.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)
+    exec(compile(code, "front page", "exec"), {})
+    assert capsys.readouterr().out.strip() == code.strip().rpartition("# ")[2]
+
+
 def test_data_are_what_the_book_was_written_with(tmp_path, monkeypatch):
     from book import BookError, data
 

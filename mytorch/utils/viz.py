@@ -38,6 +38,7 @@ def make_dot(var, params=None):
         return boxes[t]
 
     for t in topological_order(var):
+        end = box(t)
         for x in () if t.grad_fn is None else t.grad_fn.inputs:
-            dot.edge(box(x if isinstance(x, Tensor) else Tensor(x)), box(t))
+            dot.edge(box(x if isinstance(x, Tensor) else Tensor(x)), end)
     return dot
