@@ -5,8 +5,9 @@ function (name) {
     const data = JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
     const picture = figure.querySelector(".moving-picture");
     const caption = figure.querySelector("figcaption");
-    const rows = [...figure.querySelectorAll(".moving-slider")];
+    const rows = data.names.map((name, i) => slider(name, data.values[i]));
     const inputs = rows.map((row) => row.querySelector("input"));
+    caption.after(...rows);
 
     function show() {
       const index = inputs.reduce((sum, input, i) => sum * data.sizes[i] + Number(input.value), 0);
@@ -30,16 +31,36 @@ function (name) {
       inputs[i].max = data.sizes[i] - 1;
       inputs[i].value = rest % data.sizes[i];
       rest = Math.floor(rest / data.sizes[i]);
-      rows[i].hidden = false;
       inputs[i].addEventListener("input", show);
       rows[i].querySelectorAll("button").forEach((button, forward) => {
-        button.addEventListener("click", (event) => {
-          event.preventDefault();
+        button.addEventListener("click", () => {
           inputs[i].value = Number(inputs[i].value) + (forward ? 1 : -1);
           show();
         });
       });
     }
     show();
+  }
+
+  function slider(name, values) {
+    const row = document.createElement("div");
+    row.className = "moving-slider";
+    const label = row.appendChild(document.createElement("span"));
+    label.textContent = name;
+    const parts = [
+      ["button", "button", ": back", "\u25C0\uFE0E"],
+      ["input", "range", "", ""],
+      ["button", "button", ": forward", "\u25B6\uFE0E"],
+    ];
+    for (const [tag, type, what, sign] of parts) {
+      const part = row.appendChild(document.createElement(tag));
+      part.type = type;
+      part.setAttribute("aria-label", name + what);
+      part.textContent = sign;
+    }
+    const output = row.appendChild(document.createElement("output"));
+    const longest = Math.max(...values.map((value) => value.length));
+    output.style.minWidth = longest + "ch"; // so that the buttons stay where they are
+    return row;
   }
 }

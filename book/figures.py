@@ -1,9 +1,11 @@
 """Figures that one can move: pictures computed beforehand, sliders to go through them.
 
 The result is one piece of HTML that loads nothing: it works in Jupyter, in the rendered
-book and in a saved page. Where scripts do not run it is a still picture.
+book and in a saved page. Where scripts do not run it is a still picture: an ``img``, since
+Jupyter takes drawings (but not their words) out of a notebook that it does not trust yet.
 """
 
+import base64
 import hashlib
 import html
 import io
@@ -58,7 +60,7 @@ def _page(pictures, captions, values, still, alt) -> str:
     lines, table = _share(pictures)
     data = {"lines": lines, "frames": table, "captions": captions, "still": still}
     data["sizes"] = [len(row) for row in values.values()]
-    data["values"] = list(values.values())
+    data["names"], data["values"] = list(values), list(values.values())
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     text = text.replace("</", "<\\/")  # or a tag inside would end the script element
     name = "figure-" + hashlib.sha256(text.encode()).hexdigest()[:10]
@@ -66,23 +68,31 @@ def _page(pictures, captions, values, still, alt) -> str:
         f"<style>{STYLE}</style>"
         f'<figure class="moving" id="{name}" role="group" aria-label="{html.escape(alt)}">'
         f'<div class="moving-picture" role="img" aria-label="{html.escape(alt)}">'
-        f"{pictures[still]}</div>"
+        f"{_still(pictures[still], alt)}</div>"
         f'<figcaption aria-live="polite">{captions[still]}</figcaption>'
-        f"{''.join(map(_slider, values))}"
         f'<script type="application/json">{text}</script>'
         f'<script>({SCRIPT.strip()})("{name}")</script></figure>'
     )
 
 
-def _slider(name: str) -> str:
-    name = html.escape(name)
-    return (
-        f'<label class="moving-slider" hidden><span>{name}</span>'
-        f'<button type="button" aria-label="{name}: back">&#9664;&#xFE0E;</button>'
-        '<input type="range" min="0" value="0" step="1">'
-        f'<button type="button" aria-label="{name}: forward">&#9654;&#xFE0E;</button>'
-        "<output></output></label>"
-    )
+def _still(picture: str, alt: str) -> str:
+    """A frame that survives where scripts and drawings are taken out of a page."""
+    if not picture.startswith("<svg"):
+        return picture
+    head, rest = re.match(r"<svg([^>]*)(.*)", picture, re.S).groups()
+    if "xmlns=" not in head:  # in a page it may be left out, in a file it may not
+        head = f' xmlns="http://www.w3.org/2000/svg"{head}'
+    data = base64.b64encode(f"<svg{head}{rest}".encode()).decode()
+    source = f"data:image/svg+xml;base64,{data}"
+    return f'<img alt="{html.escape(alt)}" width="{_width(head):.0f}" src="{source}">'
+
+
+def _width(head: str) -> float:
+    """How many pixels wide a drawing wants to be, by the attributes of its first tag."""
+    if limit := re.search(r"max-width:\s*([\d.]+)(px|em)", head):
+        return float(limit[1]) * (16 if limit[2] == "em" else 1)
+    width = re.search(r'\bwidth="([\d.]+)"|viewBox="\S+ \S+ ([\d.]+)', head)
+    return float(width[1] or width[2]) if width else 480
 
 
 def _share(pictures: list[str]) -> tuple[list[str], list[list[int]]]:
@@ -130,8 +140,12 @@ def _scoped(svg: str) -> str:
     """Cut the XML prologue; make room for the page to scale the picture."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<!--.*?-->|<title>.*?</title>|<metadata>.*?</metadata>", "", svg, flags=re.S)
+    # A rule for all (Matplotlib's) would be one for the whole page.
+    everywhere = re.search(r"<defs>\s*<style[^>]*>\*\{([^}]*)\}</style>\s*</defs>", svg)
+    svg = svg.replace(everywhere[0], "") if everywhere else svg
     head, rest = svg.split(">", 1)
     width = re.search(r'width="([\d.]+)pt"', head)
     head = re.sub(r'\s(width|height)="[^"]*"', "", head)
-    limit = f' style="width:100%;max-width:{float(width[1]) * 4 / 3:.0f}px"' if width else ""
-    return re.sub(r"\n\s*", "\n", f"{head}{limit}>{rest}").strip()
+    style = f"width:100%;max-width:{float(width[1]) * 4 / 3:.0f}px;" if width else ""
+    style += everywhere[1].replace(": ", ":") if everywhere else ""
+    return re.sub(r"\n\s*", "\n", f'{head} style="{style}">{rest}').strip()

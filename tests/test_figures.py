@@ -1,5 +1,6 @@
 """Figures that move: self-contained, complete, and a still picture where no script runs."""
 
+import base64
 import json
 import re
 
@@ -17,6 +18,13 @@ def data(figure):
     return json.loads(text.replace("<\\/", "</"))
 
 
+def still(figure):
+    """The picture where no script runs."""
+    return base64.b64decode(
+        re.search(r'src="data:image/svg\+xml;base64,([^"]+)"', figure.page)[1]
+    ).decode()
+
+
 def frame(stored, index):
     """What the script puts together for a position."""
     row = stored["frames"][index]
@@ -30,7 +38,8 @@ def test_every_frame_comes_back_whole():
     stored = data(figure)
     assert [frame(stored, i) for i in range(6)] == pictures
     assert stored["sizes"] == [2, 3] and stored["values"] == [["0", "1"], ["x", "y", "z"]]
-    assert pictures[4] in figure.page
+    assert stored["names"] == ["row", "column"]
+    assert "<b>4</b>" in still(figure) and "xmlns=" in still(figure)
     assert stored["lines"].count("<a/>") == 1
 
 
@@ -46,10 +55,29 @@ def test_plots_and_graphs_are_frames_and_the_same_every_time():
     assert page == made()
     assert (
         page.count("<svg") >= 1
+        and page.count("<style") == 1  # Matplotlib's own would hold for the whole page
         and "<?xml" not in page
         and "http://" not in page.replace("http://www.w3.org/", "")
     )
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(
+    ("head", "width"),
+    [
+        ('viewBox="0 0 300 200"', 300),
+        ('viewBox="-1 -1 45 30" style="width:100%;max-width:36em"', 576),
+        ('width="500" style="max-width:100%"', 500),
+        ("", 480),
+    ],
+)
+def test_the_still_picture_is_as_wide_as_the_drawing(head, width):
+    page = interactive([f"<svg {head}></svg>"], {"s": [1]}, alt="a").page
+    assert f'<img alt="a" width="{width}" src=' in page
+
+
+def test_a_frame_of_html_is_its_own_still_picture():
+    assert ">\n<b>1</b></div>" in interactive(["\n<b>1</b>"], {"s": [1]}, alt="a").page
 
 
 def test_a_script_end_in_a_caption_does_not_end_the_script():
