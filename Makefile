@@ -1,5 +1,6 @@
 # make book | test | lab | serve | bench | clean: each makes its own environment first.
 PYTHON ?= python3
+PORT ?= 8000
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
 book: .venv/installed
@@ -12,7 +13,7 @@ lab: .venv/installed
 	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/chapters
 
 serve: .venv/installed
-	$(BIN)/python -m book serve
+	$(BIN)/python -m book serve --port $(PORT)
 
 bench: .venv/installed-test
 	$(BIN)/python tests/bench_snapshot.py

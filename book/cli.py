@@ -109,7 +109,7 @@ def test_command(chapters):
 
 @main.command(epilog="Example: python -m book build")
 def build():
-    """Build the rendered book into _build/html, with warnings as errors."""
+    """Build the rendered book into _build/html (warnings are errors)."""
     from book.site import build
 
     start = time.perf_counter()
@@ -120,7 +120,7 @@ def build():
 
 
 @main.command(epilog="Example: python -m book serve --port 8000")
-@click.option("--port", default=8000, show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 def serve(port):
     """Serve the built book on this machine and open it in a browser."""
     from book.site import serve

@@ -52,7 +52,7 @@ def serve(root: Path = ROOT, port: int = 8000) -> None:
     try:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError as error:
-        hint = "choose another with --port"
+        hint = "choose another: --port 8001, or make serve PORT=8001"
         raise BookError(f"cannot serve on port {port}: {error.strerror}; {hint}") from None
     address = f"http://127.0.0.1:{server.server_port}"
     print(f"The book is at {address} (Ctrl-C stops it).", flush=True)

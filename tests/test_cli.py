@@ -109,6 +109,11 @@ def test_bad_input_is_one_line_and_exit_2(project, tmp_path, words, says):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_port_that_cannot_be_is_refused(project, tmp_path):
+    done = command("serve", "--port", "70000", root=tmp_path)
+    assert done.returncode == 2 and "70000 is not in the range" in done.stderr
+
+
 @pytest.mark.parametrize(
     "cell", ["#| export x\ndef f(:", "#| exprot x", "#| export ../x\n1", "#| export Tensor!\n1"]
 )
