@@ -17,7 +17,7 @@ SETUP = """\
 import sys
 
 if "google.colab" in sys.modules:  # Colab opens the notebook alone: fetch the book around it
-    !git clone -q --depth 1 {url} /content/book-repository
+    ![ -d /content/book-repository ] || git clone -q --depth 1 {url} /content/book-repository
     sys.path.insert(0, "/content/book-repository")
 %load_ext book
 %chapter {number}"""

@@ -16,7 +16,8 @@ def pytest_configure(config):
 
         def __init__(self, kernel_name, cwd=None, **options):
             self.scratch = tempfile.TemporaryDirectory(prefix="chapter-")
-            os.environ.update(ONE_THREAD)
+            # A kernel is killed at the end: what it keeps in a temporary folder goes with ours.
+            os.environ.update(ONE_THREAD, TMPDIR=self.scratch.name)
             super().__init__(kernel_name, cwd=self.scratch.name, **options)
 
         def stop(self):
