@@ -203,7 +203,7 @@ class Module:
         spans, previous = [], None
         for unit in _ordered(self.units):
             blank = _blank_lines(previous, unit, 2)
-            body = _text(unit)
+            body = text_of(unit)
             text += "\n" * (blank + 1) + body if text else body
             last = text.count("\n") + 1
             spans.append((unit, last - body.count("\n"), last))
@@ -477,7 +477,7 @@ def _copy(unit: Unit) -> Unit:
     return replace(unit, members=members)
 
 
-def _text(unit: Unit) -> str:
+def text_of(unit: Unit) -> str:
     """A unit's text; a class is put together from its header and its members."""
     if unit.members is None:
         return unit.text
@@ -492,7 +492,7 @@ def _text(unit: Unit) -> str:
             blank = 1
         elif previous:
             blank = _blank_lines(previous, member, 1)
-        text += "\n" * (blank + 1) + _text(member)
+        text += "\n" * (blank + 1) + text_of(member)
         previous = member
     return text
 
