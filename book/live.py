@@ -206,8 +206,8 @@ def run(source: str, namespace: dict) -> None:
 
 
 def show_error(shell, kind, error, traceback, tb_offset=None):
-    """Bad input is answered in one line, not with a traceback."""
-    print(f"{error}", file=sys.stderr)
+    """Bad input is answered in one line; it is an error to the frontend and to nbval."""
+    shell._showtraceback(kind, error, [str(error)])
 
 
 def import_name(name: str) -> str:

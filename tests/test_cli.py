@@ -160,3 +160,9 @@ def test_test_compares_outputs_and_leaves_no_file_behind(project, tmp_path):
     path.write_text(json.dumps(notebook))
     never = command("test", "1.3", root=tmp_path)
     assert never.returncode == 1 and "never run" in never.stdout
+
+
+def test_bad_input_in_a_cell_fails_the_test(project, tmp_path):
+    project.chapter("1.3", "# 1.3 C", "%load_ext book\n%chapter 1.3", "#| export x\nx = (")
+    done = command("test", "1.3", root=tmp_path)
+    assert done.returncode == 1 and "was never closed" in done.stdout

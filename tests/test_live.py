@@ -365,7 +365,7 @@ def test_the_set_up_cell_may_run_again(kernel):
 def test_bad_directives_are_one_line(kernel, capsys):
     kernel.fails("#| exprot tensor\nx = 1")
     kernel.fails("#| export ../x\nx = 1")
-    lines = capsys.readouterr().err.strip().splitlines()
+    lines = capsys.readouterr().out.strip().splitlines()
     assert lines[0].startswith("this cell: unknown directive 'exprot'")
     assert lines[1].startswith("this cell: '../x' is no module name")
     assert len(lines) == 2
