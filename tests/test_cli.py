@@ -8,8 +8,9 @@ import subprocess
 import sys
 
 import pytest
-from book import ROOT
+from book import ROOT, cli
 from book.chapters import Book
+from click.testing import CliRunner
 
 COMMANDS = "snapshot diff check test build serve new run write".split()
 
@@ -135,6 +136,31 @@ def test_a_disk_that_fills_up_leaves_the_old_package(project, tmp_path):
     assert done.returncode == 2 and "File too large" in done.stderr
     assert (tmp_path / "mytorch/tensor.py").read_text() == old
     assert not list(tmp_path.glob(".mytorch-*"))
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (KeyboardInterrupt(), "book: interrupted: nothing is half-written\n"),
+        (
+            OSError(28, "No space left on device", "a.ipynb"),
+            "book: a.ipynb: No space left on device\n",
+        ),
+    ],
+)
+def test_an_interruption_and_a_full_disk_are_one_line(monkeypatch, error, says):
+    def stop(*args):
+        raise error
+
+    monkeypatch.setattr(cli, "write", stop)
+    done = CliRunner().invoke(cli.main, ["write"])
+    assert (done.exit_code, done.output) == (2, says)
+
+
+def test_an_address_that_is_missing_is_one_line(project, tmp_path):
+    (tmp_path / "_config.yml").write_text("title: A")
+    done = command("check", root=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith("book: _config.yml: say `repository:")
 
 
 def test_a_failing_chapter_fails_the_run_and_keeps_the_notebook(project, tmp_path):

@@ -150,6 +150,8 @@ def test_the_order_is_that_of_the_table_of_contents(scratch):
     ("damage", "says"),
     [
         ("json", "is not a notebook"),
+        ("cell", "is not a notebook"),
+        ("bytes", "_toc.yml is not valid YAML"),
         ("unlisted", "1.2-a.ipynb is missing from _toc.yml"),
         ("absent", "_toc.yml lists chapters/1-a/1.9-a.ipynb, which is not there"),
         ("twins", "two chapters are numbered 1.1"),
@@ -161,6 +163,10 @@ def test_a_damaged_book_is_named_in_one_line(scratch, damage, says):
     scratch.chapter("1.1", FIRST)
     if damage == "json":
         (scratch.root / "chapters/1-a/1.1-a.ipynb").write_text("{]")
+    elif damage == "cell":
+        (scratch.root / "chapters/1-a/1.1-a.ipynb").write_text('{"cells": [{"source": "x"}]}')
+    elif damage == "bytes":
+        (scratch.root / "_toc.yml").write_bytes(b"\xff\xfe")
     elif damage == "unlisted":
         toc = (scratch.root / "_toc.yml").read_text()
         scratch.chapter("1.2", FIRST)
