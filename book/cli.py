@@ -24,7 +24,7 @@ class Commands(click.Group):
         except BrokenPipeError:  # `diff | head`
             raise
         except OSError as error:
-            raise BookError(f"{error.filename or 'cannot write'}: {error.strerror}") from None
+            raise BookError(f"{error.filename or 'stopped'}: {error.strerror or error}") from None
 
     def main(self, *args, **options):
         try:

@@ -143,9 +143,7 @@ class Live:
         module = package.modules[target]
         origin = (cell.chapter, cell.index)
         names = {n for u in module.units if u.origins[-1] == origin for n in u.names}
-        alone = Package()
-        alone.add(cell)
-        names |= {item.bound for item in alone.modules[target].imports}
+        names |= {item.bound for item in Package().add(cell).imports}
         live = vars(sys.modules[import_name(target)])
         self.shell.user_ns.update({name: live[name] for name in names if name in live})
 

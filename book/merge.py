@@ -120,12 +120,11 @@ class Body(list):
 
 @dataclass
 class Change:
-    """What one cell did: names it added and names it replaced, and the units it brought."""
+    """What one cell did: names it added, names it replaced, names it imports."""
 
     module: str
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
-    units: list[Unit] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
 
     def note(self, name: str, is_new: bool) -> None:
@@ -167,7 +166,7 @@ class Module:
         if cell.exports is not None:
             self.exports = list(dict.fromkeys([*(self.exports or []), *cell.exports]))
         for unit in cell.units:
-            change.units.append(_insert(self.units, unit, change))
+            _insert(self.units, unit, change)
         if chapter not in self.chapters:
             self.chapters.append(chapter)
         return change
@@ -395,15 +394,16 @@ class _Cell:
         return names
 
 
-def _insert(units: Body, unit: Unit, change: Change, prefix: str = "") -> Unit:
-    """Put a unit into its place; return what now stands there."""
+def _insert(units: Body, unit: Unit, change: Change, prefix: str = "") -> None:
+    """Put a unit into its place, instead of what it replaces."""
     shared = sorted(units.sharing(unit), key=units.index)
     covered = [old for old in shared if old.keys <= unit.keys]
     partly = [old for old in shared if old not in covered]
     for name in sorted(unit.names):
         change.note(prefix + name, not shared)
     if covered and unit.members is not None and covered[0].members is not None:
-        return _reopen(covered[0], unit, change, prefix)
+        _reopen(covered[0], unit, change, prefix)
+        return
     place = _beside(units, unit)
     if covered and not (partly and units.index(partly[-1]) > units.index(covered[0])):
         place = units.index(covered[0])
@@ -413,7 +413,6 @@ def _insert(units: Body, unit: Unit, change: Change, prefix: str = "") -> Unit:
     for old in covered:
         units.drop(old)
     units.put(place, unit)
-    return unit
 
 
 def _beside(units: Body, unit: Unit) -> int:
@@ -427,7 +426,7 @@ def _beside(units: Body, unit: Unit) -> int:
     return len(units)
 
 
-def _reopen(old: Unit, new: Unit, change: Change, prefix: str) -> Unit:
+def _reopen(old: Unit, new: Unit, change: Change, prefix: str) -> None:
     """Add the members of a class that is opened again to the class that is there."""
     (node,) = new.nodes
     name = node.name
@@ -453,7 +452,6 @@ def _reopen(old: Unit, new: Unit, change: Change, prefix: str) -> Unit:
     old.origins = (*old.origins, *new.origins)
     for cached in ("needs", "calls", "inside"):
         old.__dict__.pop(cached, None)
-    return old
 
 
 def _commented(header: str, plain: str) -> str:

@@ -163,11 +163,15 @@ def test_an_address_that_is_missing_is_one_line(project, tmp_path):
     assert done.returncode == 2 and done.stderr.startswith("book: _config.yml: say `repository:")
 
 
-def test_a_failing_chapter_fails_the_run_and_keeps_the_notebook(project, tmp_path):
-    project.chapter("1.3", "# 1.3 C", "1 / 0")
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [("1 / 0", "ZeroDivisionError"), ("import os\nos._exit(1)", "Kernel died")],
+)
+def test_a_failing_chapter_fails_the_run_and_keeps_the_notebook(project, tmp_path, cell, says):
+    project.chapter("1.3", "# 1.3 C", cell)
     before = (tmp_path / "chapters/1-a/1.3-a.ipynb").read_bytes()
     done = command("run", "1.3", root=tmp_path)
-    assert done.returncode == 2 and "ZeroDivisionError" in done.stderr
+    assert done.returncode == 2 and says in done.stderr and done.stderr.startswith("book: ")
     assert (tmp_path / "chapters/1-a/1.3-a.ipynb").read_bytes() == before
 
 
