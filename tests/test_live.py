@@ -6,10 +6,13 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from random import Random
 
 import pytest
 from book import ROOT
 from IPython.core.interactiveshell import InteractiveShell
+
+from test_merge_random import START, UNITS, filled, run, seen
 
 PACKAGE_CELLS = (
     "#| export tensor\nimport math\n\n\nclass Tensor:\n    count = 0\n\n"
@@ -267,6 +270,26 @@ def test_source_is_right_after_a_cell_that_failed(kernel):
     kernel.run("import inspect\nfrom mytorch.tensor import half")
     kernel.fails("#| export tensor\nimport os\nimport sys\n\n1 / 0\nos, sys")
     assert kernel.run("inspect.getsource(half)") == "def half(x):\n    return x / 2\n"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_cells_leave_the_live_module_as_its_file_says(kernel, seed):
+    def without_origin(tree):
+        hidden = ("__module__", "__qualname__")
+        if isinstance(tree, dict):
+            return {k: without_origin(v) for k, v in tree.items() if k not in hidden}
+        return tree
+
+    random = Random(seed)
+    kernel.run(START.replace("tensor", "made"), "start")
+    for _ in range(6):  # three cells, edited and run in any order
+        source = f"#| export made\n{filled(random, UNITS, 3)}"
+        kernel.shell.run_cell(source, cell_id=random.choice("abc"))
+        live, file = vars(sys.modules["mytorch.made"]), run([kernel.text("made")])
+        # A loop's effects on a table stay when the loop is gone.
+        for name in [n for n in file if n[:2] != "__" and n not in ("i", "TABLE", "math")]:
+            if not isinstance(file[name], type(sys)):
+                assert without_origin(seen(live[name])) == without_origin(seen(file[name]))
 
 
 def test_an_edited_cell_takes_the_place_of_what_it_was(kernel):

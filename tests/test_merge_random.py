@@ -80,7 +80,7 @@ if TABLE is not None:
 else:
 
     def either_{n}():
-        return None
+        return -{m}
 |
 for i in range(3):
     TABLE[i] = {m}
