@@ -95,12 +95,12 @@ class Chapter:
     def notebook(self) -> dict:
         try:
             notebook = json.loads(self.path.read_text(encoding="utf-8"))
-            assert isinstance(notebook["cells"], list)
-        except FileNotFoundError:
-            raise BookError(f"chapter {self.number}: {self.path} is not there") from None
+            assert all(map(_is_cell, notebook["cells"]))
+        except OSError as error:
+            raise BookError(f"chapter {self.number}: {self.path}: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, AssertionError):
             raise BookError(
-                f"chapter {self.number}: {self.path} is not a notebook (no valid JSON)"
+                f"chapter {self.number}: {self.path} is not a notebook, or damaged"
             ) from None
         return notebook
 
@@ -127,6 +127,11 @@ class Chapter:
     def marked(self, name: str) -> list[Cell]:
         """The cells that carry the directive ``name``."""
         return [cell for cell in self.cells if cell.directive and cell.directive.name == name]
+
+
+def _is_cell(cell) -> bool:
+    source = isinstance(cell["source"], (str, list)) and isinstance(cell["cell_type"], str)
+    return source and isinstance(cell.get("metadata", {}), dict)
 
 
 class Book:
@@ -168,8 +173,14 @@ class Book:
         return self.chapters[: self.chapters.index(self.chapter(number))]
 
     @cached_property
-    def config(self) -> dict:
-        return _yaml(self.root / "_config.yml")
+    def address(self) -> str:
+        """Where the book's repository is: ``https://github.com/owner/name``."""
+        try:
+            url = _yaml(self.root / "_config.yml")["repository"]["url"]
+            assert re.fullmatch(r"https?://.+/.+/.+", url)
+        except (KeyError, TypeError, AssertionError):
+            raise BookError("_config.yml: say `repository: url: https://...`") from None
+        return url
 
 
 def _yaml(path: Path) -> dict:
@@ -178,9 +189,9 @@ def _yaml(path: Path) -> dict:
             path.read_text(encoding="utf-8"),
             getattr(yaml, "CSafeLoader", yaml.SafeLoader),
         )
-    except FileNotFoundError:
-        raise BookError(f"{path.name} is not there") from None
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise BookError(f"{path.name}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BookError(f"{path.name} is not valid YAML: {' '.join(str(error).split())}") from None
 
 

@@ -54,11 +54,14 @@ def _readme(book: Book) -> Iterator[str]:
 
 def pages_address(book: Book) -> str:
     """Where GitHub Pages publishes the book of this repository."""
-    owner, name = book.config["repository"]["url"].rstrip("/").split("/")[-2:]
+    owner, name = book.address.rstrip("/").split("/")[-2:]
     return f"https://{owner}.github.io/{name}/"
 
 
 def _opening(chapter: Chapter) -> Iterator[str]:
+    if not chapter.cells:
+        yield f"chapter {chapter.number}: there are no cells"
+        return
     first = chapter.cells[0]
     if not first.source.startswith(f"# {chapter.number} "):
         yield f"{first.where}: begin with the title, `# {chapter.number} ...`"
@@ -98,7 +101,7 @@ def _plain(text: str) -> str:
 
 def _setup(chapter: Chapter, book: Book) -> Iterator[str]:
     code = [cell for cell in chapter.cells if cell.kind == "code"]
-    wanted = setup_cell(chapter.number, book.config["repository"]["url"])
+    wanted = setup_cell(chapter.number, book.address)
     if not code or code[0].source != wanted:
         where = code[0].where if code else f"chapter {chapter.number}"
         yield f"{where}: the first code cell is not the set-up cell: `python -m book write`"
@@ -112,7 +115,7 @@ def write_setup_cells(book: Book) -> int:
 
     changed = 0
     for chapter in book.chapters:
-        wanted = setup_cell(chapter.number, book.config["repository"]["url"])
+        wanted = setup_cell(chapter.number, book.address)
         notebook = nbformat.from_dict(chapter.notebook)
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
         if not code or "%load_ext book" not in "".join(code[0].source):
@@ -164,12 +167,21 @@ def _exercises(chapter: Chapter) -> Iterator[str]:
     for cell in parts["check"].values():
         if not _prints(cell).startswith("Not yet: "):
             yield f"{cell.where}: the blank stub does not fail this check with a hint"
-        for node in ast.walk(ast.parse(cell.source)):
-            if isinstance(node, ast.Assert) and node.msg is None:
-                yield f"{cell.where}: line {node.lineno}: an assert without a message"
+        yield from _asserts(cell)
     for cell in parts["answer"].values():
         if not _prints(cell).rstrip().endswith("Correct."):
             yield f"{cell.where}: the answer does not pass its check"
+
+
+def _asserts(cell: Cell) -> Iterator[str]:
+    try:
+        tree = ast.parse(cell.source)
+    except SyntaxError as error:
+        yield f"{cell.where}: line {error.lineno}: {error.msg}"
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert) and node.msg is None:
+            yield f"{cell.where}: line {node.lineno}: an assert without a message"
 
 
 def _prints(cell: Cell) -> str:

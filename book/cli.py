@@ -16,6 +16,16 @@ from book.snapshot import after, diff, write
 class Commands(click.Group):
     """Commands that answer bad input in one line, with exit code 2."""
 
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            raise BookError("interrupted: nothing is half-written") from None
+        except BrokenPipeError:  # `diff | head`
+            raise
+        except OSError as error:
+            raise BookError(f"{error.filename or 'stopped'}: {error.strerror or error}") from None
+
     def main(self, *args, **options):
         try:
             return super().main(*args, **options)

@@ -35,7 +35,7 @@ def run_chapter(chapter: Chapter) -> int:
     """
     import nbformat
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
+    from nbclient.exceptions import CellControlSignal, DeadKernelError
 
     os.environ.update(ONE_THREAD)
     notebook = nbformat.from_dict(_tidy(chapter.notebook))
@@ -44,7 +44,7 @@ def run_chapter(chapter: Chapter) -> int:
         client = NotebookClient(notebook, timeout=600, kernel_name="python3", extra_arguments=quiet)
         try:
             client.execute(cwd=folder)
-        except CellExecutionError as error:
+        except (CellControlSignal, DeadKernelError) as error:
             text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
             raise BookError(f"chapter {chapter.number} stops with an error\n{text}") from None
     _join_streams(notebook)

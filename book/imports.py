@@ -1,5 +1,6 @@
 """The imports of a module: gathered at the top, once, in the order that ruff (isort) keeps."""
 
+import re
 import sys
 from dataclasses import dataclass
 
@@ -46,35 +47,44 @@ def render_imports(imports: list[Import]) -> str:
     sections: dict[int, list[tuple]] = {}
     groups: dict[tuple, list[Import]] = {}
     for item in imports:
-        own_line = item.name is None or item.above or item.beside
-        key = (item.module, str(item) if own_line else None, item.name is None)
-        groups.setdefault(key, []).append(item)
-    for (module, _, plain), items in groups.items():
+        own_line = item.name is None or item.alias
+        groups.setdefault((item.module, own_line and str(item)), []).append(item)
+    for (module, _), items in groups.items():
+        items.sort(key=_member_key)
         dots = len(module) - len(module.lstrip("."))
-        key = (not plain, -dots, module.lstrip(".").lower(), _member_key(items[0]))
-        sections.setdefault(items[0].section, []).append((key, _import_line(items, plain)))
-    blocks = ["\n".join(line for _, line in sorted(sections[s])) for s in sorted(sections)]
+        plain = items[0].name is None
+        key = (not plain, -dots, _natural(module.lstrip(".")), _member_key(items[0]))
+        sections.setdefault(items[0].section, []).append((key, _import_line(items)))
+    blocks = []
+    for section in sorted(sections):
+        first, *rest = [line for _, line in sorted(sections[section])]
+        blocks.append(first + "".join("\n" + "\n" * (line[0] == "#") + line for line in rest))
     return "\n\n".join(blocks)
 
 
-def _import_line(items: list[Import], plain: bool) -> str:
-    first = items[0]
-    above = first.above + "\n" if first.above else ""
-    if plain:
-        return f"{above}import {first}{first.beside}"
-    names = [str(item) for item in sorted(set(items), key=_member_key)]
-    start = f"from {first.module} import "
-    line = start + ", ".join(names)
-    if len(line) <= COLUMNS or first.beside:
-        return above + line + first.beside
-    return above + wrapped(start + "(", names, ")")
+def _import_line(items: list[Import]) -> str:
+    """One statement for what is imported from one module, with all comments."""
+    above = "".join(dict.fromkeys(item.above + "\n" for item in items if item.above))
+    module, beside = items[0].module, items[0].beside
+    if items[0].name is None:
+        return f"{above}import {items[0]}{beside}"
+    line = f"from {module} import {', '.join(map(str, items))}"
+    if all(item.beside == beside for item in items) and (len(line) <= COLUMNS or beside):
+        return above + line + beside
+    lines = "".join(f"    {item},{item.beside}\n" for item in items)
+    return f"{above}from {module} import (\n{lines})"
 
 
 def _member_key(item: Import) -> tuple:
     """Constants, then classes, then the rest; each by the alphabet."""
     name = item.name or item.module
     kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
-    return kind, name.lower(), name, item.alias or ""
+    return kind, _natural(name), name, item.alias or ""
+
+
+def _natural(name: str) -> list:
+    """A sorting key that puts ``layer2`` before ``layer10``."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name.lower())]
 
 
 def wrapped(start: str, items: list[str], end: str) -> str:

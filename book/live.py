@@ -11,6 +11,7 @@ import atexit
 import importlib
 import importlib.abc
 import importlib.util
+import linecache
 import os
 import shutil
 import sys
@@ -41,6 +42,10 @@ class Live:
     def remember(self, info) -> None:
         """Note which cell runs, so that an edited cell takes the place of what it was."""
         self.source, self.cell_id = info.raw_cell, getattr(info, "cell_id", None)
+        # What a failed cell left for its traceback is no longer what the file says.
+        if self.number:
+            for path in [p for p in linecache.cache if p.startswith(str(self.folder))]:
+                del linecache.cache[path]
 
     def chapter(self, line: str) -> None:
         """Put the package as it stands before a chapter in place: ``%chapter 2.2``."""
@@ -77,13 +82,25 @@ class Live:
     def _grow(self, first: dict[str, Cell], last: list[str]) -> Package:
         """Each definition stands where its cell first put it, as its last run left it."""
         package = self.base.copy()
-        again = [first[key] for key in last if not first[key].directive.fresh]
-        for cell in [*first.values(), *again]:
+        for cell in [*first.values(), *self._again(first, last)]:
             try:
                 package.add(cell)
             except BookError as error:
                 raise BookError(str(error).replace(cell.where, "this cell")) from None
         return package
+
+    def _again(self, first: dict[str, Cell], last: list[str]) -> list[Cell]:
+        """The cells in the order of their last run, but none that a later `fresh` undid."""
+        cells: list[Cell] = []
+        for cell in [first[key] for key in last]:
+            if not cell.directive.fresh:
+                cells.append(cell)
+                continue
+            module = cell.directive.argument
+            cells = [
+                old for old in cells if old.directive.argument != module or old.index > cell.index
+            ]
+        return cells
 
     def _update(self, package: Package, target: str, origin) -> None:
         __tracebackhide__ = True
@@ -126,9 +143,7 @@ class Live:
         module = package.modules[target]
         origin = (cell.chapter, cell.index)
         names = {n for u in module.units if u.origins[-1] == origin for n in u.names}
-        alone = Package()
-        alone.add(cell)
-        names |= {item.bound for item in alone.modules[target].imports}
+        names |= {item.bound for item in Package().add(cell).imports}
         live = vars(sys.modules[import_name(target)])
         self.shell.user_ns.update({name: live[name] for name in names if name in live})
 
@@ -189,8 +204,8 @@ def run(source: str, namespace: dict) -> None:
 
 
 def show_error(shell, kind, error, traceback, tb_offset=None):
-    """Bad input is answered in one line, not with a traceback."""
-    print(f"{error}", file=sys.stderr)
+    """Bad input is answered in one line; it is an error to the frontend and to nbval."""
+    shell._showtraceback(kind, error, [str(error)])
 
 
 def import_name(name: str) -> str:

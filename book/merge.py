@@ -6,6 +6,7 @@ whose keys it covers and otherwise goes to the end. Text is moved, never re-writ
 """
 
 import ast
+import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -15,6 +16,8 @@ from book.syntax import (
     ACCESSORS,
     DEFINITIONS,
     binds,
+    calls,
+    closing,
     header_parts,
     is_docstring,
     keys_of,
@@ -45,9 +48,29 @@ class Unit:
     @cached_property
     def needs(self) -> frozenset[str]:
         """Names that must exist when the module is imported."""
-        header = (needs(node, self.members is not None) for node in self.nodes)
-        inner = (member.needs for member in self.members or [])
-        return frozenset().union(*header, *inner) - self.binds
+        return self._executed(needs) - self.binds
+
+    @cached_property
+    def calls(self) -> frozenset[str]:
+        """Names that are called when the module is imported: what they need must exist too."""
+        return self._executed(calls)
+
+    def _executed(self, question) -> frozenset[str]:
+        header = (question(node, self.members is not None) for node in self.nodes)
+        inner = (member._executed(question) for member in self.members or [])
+        return frozenset().union(*header, *inner)
+
+    @cached_property
+    def inside(self) -> frozenset[str]:
+        """Names that calling it looks up."""
+        if self.members is not None:
+            return frozenset().union(*(m.inside for m in self.members if "__init__" in m.keys))
+        return frozenset(
+            name
+            for node in self.nodes
+            for child in getattr(node, "body", [])
+            for name in needs(child, False)
+        )
 
     def uses(self, name: str) -> bool:
         """Whether ``name`` occurs in it; the text is asked first, the tree only then."""
@@ -97,12 +120,11 @@ class Body(list):
 
 @dataclass
 class Change:
-    """What one cell did: names it added and names it replaced, and the units it brought."""
+    """What one cell did: names it added, names it replaced, names it imports."""
 
     module: str
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
-    units: list[Unit] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
 
     def note(self, name: str, is_new: bool) -> None:
@@ -140,21 +162,30 @@ class Module:
         if cell.doc:
             self.doc = cell.doc
         for item in cell.imports:
-            if item.same not in {old.same for old in self.imports}:
-                self.imports.append(item)
+            self._import(item)
         if cell.exports is not None:
             self.exports = list(dict.fromkeys([*(self.exports or []), *cell.exports]))
         for unit in cell.units:
-            change.units.append(_insert(self.units, unit, change))
+            _insert(self.units, unit, change)
         if chapter not in self.chapters:
             self.chapters.append(chapter)
         return change
+
+    def _import(self, item: Import) -> None:
+        """Import a name once; the comments of a later import of it replace earlier ones."""
+        same = [i for i, old in enumerate(self.imports) if old.same == item.same]
+        if not same:
+            self.imports.append(item)
+        elif item.above or item.beside:
+            self.imports[same[0]] = item
 
     def _refuse_collisions(self, cell: "_Cell", where: str) -> None:
         bound = {item.bound: item.target for item in self.imports}
         for item in cell.imports:
             if bound.setdefault(item.bound, item.target) != item.target:
                 raise BookError(f"{where}: {item.bound} is imported already, from elsewhere")
+            if any(item.bound in old.names for old in self.units.by_key.get(item.bound, [])):
+                raise BookError(f"{where}: {item.bound} is imported and defined in {self.name}")
         for unit in cell.units:
             for name in unit.names:
                 if name in bound:
@@ -171,7 +202,7 @@ class Module:
         spans, previous = [], None
         for unit in _ordered(self.units):
             blank = _blank_lines(previous, unit, 2)
-            body = _text(unit)
+            body = text_of(unit)
             text += "\n" * (blank + 1) + body if text else body
             last = text.count("\n") + 1
             spans.append((unit, last - body.count("\n"), last))
@@ -197,6 +228,7 @@ class Module:
             for item in self.imports
             if item.section == 0
             or item.bound in exports
+            or "F401" in item.beside
             or any(unit.uses(item.bound) for unit in self.units)
         ]
 
@@ -214,9 +246,12 @@ class _Cell:
         self.where, self.origins = where, (origin,)
         try:
             tree = ast.parse(source)
+            compile(tree, where, "exec", dont_inherit=True)  # finds a `return` outside a function
         except SyntaxError as error:
-            text = f"{where}: line {error.lineno}: {error.msg}"
+            text = f"{where}: line {error.lineno or 1}: {error.msg}"
             raise BookError(f"{text} (in a cell exported to {module})") from None
+        except ValueError as error:  # a null, or half of a character
+            raise BookError(f"{where}: {error} (in a cell exported to {module})") from None
         if "\f" in source or "\r" in source:
             raise BookError(f"{where}: a form feed or carriage return in an export cell")
         self.lines = source.split("\n")
@@ -288,10 +323,14 @@ class _Cell:
     def _header_end(self, node: ast.ClassDef) -> int:
         """The line of the colon behind a class's name and bases."""
         parts = [*node.bases, *(keyword.value for keyword in node.keywords)]
-        line = max([node.lineno, *(part.end_lineno for part in parts)]) - 1
-        while ":" not in self.lines[line].split("#")[0]:
+        line, column = node.lineno, node.col_offset
+        if parts:
+            line, column = max((part.end_lineno, part.end_col_offset) for part in parts)
+        rest = self.lines[line - 1].encode()[column:].decode()
+        while ":" not in rest.split("#")[0]:
             line += 1
-        return line
+            rest = self.lines[line - 1]
+        return line - 1
 
     def _join(self, units: list[Unit]) -> list[Unit]:
         """Overloads of one name, by decorator or under `if`, are one unit."""
@@ -355,15 +394,16 @@ class _Cell:
         return names
 
 
-def _insert(units: Body, unit: Unit, change: Change, prefix: str = "") -> Unit:
-    """Put a unit into its place; return what now stands there."""
+def _insert(units: Body, unit: Unit, change: Change, prefix: str = "") -> None:
+    """Put a unit into its place, instead of what it replaces."""
     shared = sorted(units.sharing(unit), key=units.index)
     covered = [old for old in shared if old.keys <= unit.keys]
     partly = [old for old in shared if old not in covered]
     for name in sorted(unit.names):
         change.note(prefix + name, not shared)
     if covered and unit.members is not None and covered[0].members is not None:
-        return _reopen(covered[0], unit, change, prefix)
+        _reopen(covered[0], unit, change, prefix)
+        return
     place = _beside(units, unit)
     if covered and not (partly and units.index(partly[-1]) > units.index(covered[0])):
         place = units.index(covered[0])
@@ -373,7 +413,6 @@ def _insert(units: Body, unit: Unit, change: Change, prefix: str = "") -> Unit:
     for old in covered:
         units.drop(old)
     units.put(place, unit)
-    return unit
 
 
 def _beside(units: Body, unit: Unit) -> int:
@@ -387,16 +426,16 @@ def _beside(units: Body, unit: Unit) -> int:
     return len(units)
 
 
-def _reopen(old: Unit, new: Unit, change: Change, prefix: str) -> Unit:
+def _reopen(old: Unit, new: Unit, change: Change, prefix: str) -> None:
     """Add the members of a class that is opened again to the class that is there."""
     (node,) = new.nodes
     name = node.name
     if node.bases or node.keywords or node.decorator_list:
         old.text, old.nodes = new.text, new.nodes
-        for cached in ("keys", "binds", "needs"):
+        for cached in ("keys", "binds"):
             old.__dict__.pop(cached, None)
-    elif above := new.text.split("\n")[:-1]:
-        old.text = "\n".join([*above, *_drop_comments(old.text)])
+    else:
+        old.text = _commented(old.text, new.text)
     for member in new.members:
         if _is_filler(member):
             continue
@@ -406,16 +445,29 @@ def _reopen(old: Unit, new: Unit, change: Change, prefix: str) -> Unit:
             old.members.put(0, member)
         else:
             _insert(old.members, member, change, f"{prefix}{name}.")
-    if _is_filler(old.members[0]) and len(old.members) > 1:
-        old.members.drop(old.members[0])
+    described = is_docstring(old.members[0].nodes[0])
+    for filler in filter(_is_filler, old.members[described : described + 1]):
+        if len(old.members) > described + 1:
+            old.members.drop(filler)
     old.origins = (*old.origins, *new.origins)
-    old.__dict__.pop("needs", None)
-    return old
+    for cached in ("needs", "calls", "inside"):
+        old.__dict__.pop(cached, None)
 
 
-def _drop_comments(header: str) -> list[str]:
+def _commented(header: str, plain: str) -> str:
+    """A class's header with the comments of a plain one, where that has any."""
+    above, (*_, last) = _split(plain)
+    kept, rest = _split(header)
+    if "#" in last:
+        rest[-1] = re.fullmatch(r"(.*):(\s*#.*)?", rest[-1])[1] + last[last.index(":") :]
+    return "\n".join([*(above or kept), *rest])
+
+
+def _split(header: str) -> tuple[list[str], list[str]]:
+    """The comments above a class, and its header."""
     lines = header.split("\n")
-    return lines[next(i for i, line in enumerate(lines) if not line.startswith("#")) :]
+    first = next(i for i, line in enumerate(lines) if line.strip() and line.strip()[0] != "#")
+    return lines[:first], lines[first:]
 
 
 def _copy(unit: Unit) -> Unit:
@@ -423,24 +475,28 @@ def _copy(unit: Unit) -> Unit:
     return replace(unit, members=members)
 
 
-def _text(unit: Unit) -> str:
+def text_of(unit: Unit) -> str:
     """A unit's text; a class is put together from its header and its members."""
     if unit.members is None:
         return unit.text
     text, previous = unit.text, None
+    bare = "#" not in text.rpartition("\n")[2]
+    stub = unit.members[0].text.strip() if bare and len(unit.members) == 1 else ""
+    if stub.startswith("...") and "\n" not in stub:  # as ruff writes it
+        return f"{text} {stub}"
     for member in _ordered(unit.members):
         blank = 0
         if previous and is_docstring(previous.nodes[0]):
             blank = 1
         elif previous:
             blank = _blank_lines(previous, member, 1)
-        text += "\n" * (blank + 1) + _text(member)
+        text += "\n" * (blank + 1) + text_of(member)
         previous = member
     return text
 
 
 def _blank_lines(above: Unit | None, below: Unit, most: int) -> int:
-    if below.spaced or (above and above.spaced):
+    if below.spaced or (above and isinstance(closing(above.nodes[-1]), DEFINITIONS)):
         return most
     return min(below.gap, most) if above else 1
 
@@ -454,11 +510,22 @@ def _ordered(units: list[Unit]) -> list[Unit]:
     order: dict[int, Unit] = {}
     started: set[int] = set()
 
+    def needed(unit):
+        names, stack, seen = set(unit.needs), [*unit.calls], set()
+        while stack:
+            name = stack.pop()
+            if name in places and name not in seen:
+                seen.add(name)
+                inside = {inner for i in places[name] for inner in units[i].inside}
+                names |= inside
+                stack += inside
+        return names
+
     def visit(i):
         if i in started:
             return
         started.add(i)
-        for name in sorted(units[i].needs):
+        for name in sorted(needed(units[i])):
             if name in places and min(places[name]) > i:
                 visit(min(places[name]))
         order[i] = units[i]

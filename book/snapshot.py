@@ -113,10 +113,13 @@ def write(files: dict[str, str], folder: Path) -> None:
 
 
 def _refuse_strangers(target: Path) -> None:
-    for file in sorted(target.rglob("*")) if target.exists() else []:
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise BookError(f"{target} is no folder: move it away")
+    for file in sorted(target.rglob("*")):
         if file.is_dir() or "__pycache__" in file.parts:
             continue
-        if file.suffix != ".py" or MARK not in file.read_text("utf-8") and file.stat().st_size > 1:
+        text = file.read_text("utf-8", errors="replace") if file.suffix == ".py" else "no code"
+        if text and MARK not in text:
             raise BookError(f"{target} holds {file.name}, which no chapter wrote: move it away")
 
 

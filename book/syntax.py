@@ -1,6 +1,7 @@
 """Questions to the syntax tree of a statement: what it defines, what it needs."""
 
 import ast
+import re
 import textwrap
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -14,14 +15,20 @@ def keys_of(node: ast.stmt):
         yield from _function_keys(node)
     elif isinstance(node, (ast.Assign, ast.AnnAssign)):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        for target in targets:
-            parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
-            yield from map(ast.unparse, parts)
+        parts = [p for t in targets for p in getattr(t, "elts", [t])]
+        keys = {ast.unparse(part) for part in parts}
+        # `x = x + 1` is no new x: it needs the old one.
+        yield from {ast.unparse(node)} if node.value and _reads(node.value, keys) else keys
     elif isinstance(node, (ast.ClassDef, ast.If, ast.Try)):
         names = list(binds(node))
         yield from names or [ast.unparse(node)]
     else:
         yield ast.unparse(node)
+
+
+def _reads(value: ast.expr, keys: set[str]) -> bool:
+    places = (ast.Name, ast.Attribute, ast.Subscript)
+    return any(isinstance(n, places) and ast.unparse(n) in keys for n in executed(value, False))
 
 
 def _function_keys(node):
@@ -34,7 +41,7 @@ def _function_keys(node):
         yield f"_ {decorators} {ast.unparse(node.args)}"
         return
     yield node.name
-    if not any("property" in decorator for decorator in decorators):
+    if "property" not in decorators:
         yield from (f"{node.name}.{accessor}" for accessor in ACCESSORS)
 
 
@@ -54,22 +61,39 @@ def binds(node: ast.AST):
 
 
 def names_in(node: ast.AST):
-    return (n.id for n in ast.walk(node) if isinstance(n, ast.Name))
+    """All names that occur in it, those in annotations that are strings as well."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            yield part.id
+        for annotation in (getattr(part, "annotation", None), getattr(part, "returns", None)):
+            for quoted in ast.walk(annotation) if annotation else []:
+                if isinstance(quoted, ast.Constant) and isinstance(quoted.value, str):
+                    yield from re.findall(r"\w+", quoted.value)
+
+
+def executed(node: ast.AST, header_only: bool):
+    """What of a statement runs at once: not the bodies of functions."""
+    yield node
+    if isinstance(node, DEFINITIONS):
+        parts = [*header_parts(node)]
+        if isinstance(node, ast.ClassDef) and not header_only:
+            parts += node.body
+    else:
+        parts = [] if isinstance(node, ast.Lambda) else ast.iter_child_nodes(node)
+    for part in parts:
+        yield from executed(part, False)
 
 
 def needs(node: ast.stmt, header_only: bool):
     """The names that executing a statement looks up at once."""
-    if isinstance(node, DEFINITIONS):
-        for part in header_parts(node):
-            yield from needs(part, False)
-        if isinstance(node, ast.ClassDef) and not header_only:
-            for child in node.body:
-                yield from needs(child, False)
-    elif isinstance(node, ast.Name):
-        yield node.id
-    elif not isinstance(node, ast.Lambda):
-        for child in ast.iter_child_nodes(node):
-            yield from needs(child, False)
+    return (n.id for n in executed(node, header_only) if isinstance(n, ast.Name))
+
+
+def calls(node: ast.stmt, header_only: bool):
+    """The names that executing a statement calls at once: as decorators, too."""
+    for part in executed(node, header_only):
+        called = [part.func] if isinstance(part, ast.Call) else getattr(part, "decorator_list", [])
+        yield from (function.id for function in called if isinstance(function, ast.Name))
 
 
 def header_parts(node):
@@ -87,6 +111,17 @@ def header_parts(node):
     yield from (argument.annotation for argument in every if argument.annotation)
     if node.returns:
         yield node.returns
+
+
+def closing(node: ast.stmt) -> ast.stmt:
+    """The statement that a block ends with: a definition, after which ruff wants a space."""
+    while not isinstance(node, DEFINITIONS):
+        parts = ("finalbody", "orelse", "handlers", "cases", "body")
+        last = next((part[-1] for name in parts if (part := getattr(node, name, None))), None)
+        if not isinstance(last, ast.AST):  # a lambda's body is no list
+            return node
+        node = last
+    return node
 
 
 def is_docstring(node: ast.stmt) -> bool:

@@ -56,7 +56,7 @@ def new_chapter(book: Book, part: str, title: str) -> Path:
     number = f"{match[1]}.{max(taken, default=0) + 1}"
     path = book.root / "chapters" / part / f"{number}-{slug}.ipynb"
     assert FILE_NAME.fullmatch(path.stem)
-    setup = setup_cell(number, book.config["repository"]["url"])
+    setup = setup_cell(number, book.address)
     makers = {"markdown": v4.new_markdown_cell, "code": v4.new_code_cell}
     cells = [
         v4.new_code_cell(setup)

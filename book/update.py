@@ -11,10 +11,11 @@ import sys
 import types
 from pathlib import Path
 
-from book.merge import Module, Unit
+from book.merge import Module, Unit, text_of
 
 MISSING = object()
-PLAIN = (int, float, complex, str, bytes, bool, tuple, type(None))
+PLAIN = (int, float, complex, str, bytes, bool, tuple, type(None), types.ModuleType)
+SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)  # of one class and no other
 
 
 def update(live: types.ModuleType, old: Module, new: Module, origin, path: Path, others) -> str:
@@ -42,19 +43,15 @@ def update(live: types.ModuleType, old: Module, new: Module, origin, path: Path,
         for name in unit.names:
             twin = known.get(unit.keys)
             _take_over(live.__dict__, before, name, unit, twin, origin, others)
-    gone = {n for unit in old.units for n in unit.names} - {n for u in new.units for n in u.names}
-    for name in gone:
+    kept = {n for unit in new.units for n in unit.names} | {item.bound for item in new.imports}
+    for name in {n for unit in old.units for n in unit.names} - kept:
         live.__dict__.pop(name, None)
     _renumber(live, compile(text, str(path), "exec", dont_inherit=True))
     return text
 
 
 def _is_news(unit: Unit, old: Unit | None, origin) -> bool:
-    return old is None or unit.origins[-1] == origin or _source(unit) != _source(old)
-
-
-def _source(unit: Unit) -> tuple:
-    return unit.text, *(member.text for member in unit.members or [])
+    return old is None or unit.origins[-1] == origin or text_of(unit) != text_of(old)
 
 
 def _compile(text: str, path: Path, spans: list[tuple[int, int]]):
@@ -79,27 +76,30 @@ def _take_over(namespace, before, name, unit, twin, origin, others) -> None:
     old, new = before.get(name, MISSING), namespace.get(name, MISSING)
     if old is MISSING or new is MISSING or old is new:
         return
+    # What has another name as well (relu6 = relu) belongs to the first.
+    own = name == next(key for key, value in before.items() if value is old)
     if isinstance(old, type) and isinstance(new, type):
-        same = _update_class(old, new, unit.members or [], (twin and twin.members) or [], origin)
+        earlier = (twin and twin.members) or []
+        same = own and _update_class(old, new, unit.members or [], earlier, origin)
     else:
-        same = _update_function(old, new)
+        same = own and _update_function(old, new)
     if same:
         namespace[name] = old
-    elif not isinstance(old, PLAIN):
-        for other in others:
-            for key in [key for key, value in other.items() if value is old]:
-                other[key] = new
-    else:
-        for other in others:
-            if other.get(name, MISSING) is old:
-                other[name] = new
+        return
+    made_here = getattr(old, "__module__", None) in (None, namespace["__name__"])
+    anywhere = own and made_here and not isinstance(old, PLAIN)
+    for other in others:
+        for key in [k for k, value in other.items() if value is old and (anywhere or k == name)]:
+            other[key] = new
 
 
 def _update_function(old, new) -> bool:
     """Make function ``old`` run the code of ``new``; False if its form does not allow it."""
     if not (isinstance(old, types.FunctionType) and isinstance(new, types.FunctionType)):
         return False
-    if old.__globals__ is not new.__globals__:
+    if old is new:
+        return True
+    if old.__globals__ is not new.__globals__ or old.__qualname__ != new.__qualname__:
         return False
     if old.__code__.co_freevars != new.__code__.co_freevars:
         return False
@@ -128,6 +128,8 @@ def _update_class(old: type, new: type, members, earlier, origin) -> bool:
     """Give class ``old`` what ``new`` has; False if its layout does not allow it."""
     if type(old) is not type(new) or vars(old).get("__slots__") != vars(new).get("__slots__"):
         return False
+    if type(old).__setattr__ is not type.__setattr__:  # an Enum guards its members
+        return False
     if old.__bases__ != new.__bases__:
         try:
             old.__bases__ = new.__bases__
@@ -143,7 +145,7 @@ def _update_class(old: type, new: type, members, earlier, origin) -> bool:
     }
     for name, value in list(vars(new).items()):
         now = vars(old).get(name, MISSING)
-        if name in ("__dict__", "__weakref__", "_abc_impl") or _update_function(now, value):
+        if isinstance(value, SLOTS) or name == "_abc_impl" or _update_function(now, value):
             continue
         if now is MISSING or name not in kept or hasattr(value, "__get__"):
             setattr(old, name, value)
@@ -174,8 +176,8 @@ def _functions(values):
             stack += [_content(cell) for cell in value.__closure__ or ()]
         elif isinstance(value, property):
             stack += [value.fget, value.fset, value.fdel]
-        elif isinstance(value, (staticmethod, classmethod)):
-            stack.append(value.__func__)
+        elif inner := getattr(value, "__wrapped__", None):  # a static or a cached one
+            stack.append(inner)
 
 
 def _renumber(live: types.ModuleType, code: types.CodeType) -> None:
@@ -194,9 +196,20 @@ def _renumber(live: types.ModuleType, code: types.CodeType) -> None:
         if now.co_filename != code.co_filename:
             continue
         for twin in table.get(now.co_qualname, []):
-            if twin.co_code == now.co_code and twin.co_names == now.co_names:
-                if twin.co_freevars == now.co_freevars:
-                    function.__code__ = twin
+            if _same_code(twin, now):
+                function.__code__ = twin
+
+
+def _same_code(one: types.CodeType, other: types.CodeType) -> bool:
+    """Whether two pieces of code do the same, whatever their lines."""
+    if not isinstance(one, types.CodeType) or not isinstance(other, types.CodeType):
+        return type(one) is type(other) and one == other
+    parts = ("co_code", "co_names", "co_freevars", "co_varnames")
+    return (
+        all(getattr(one, part) == getattr(other, part) for part in parts)
+        and len(one.co_consts) == len(other.co_consts)
+        and all(map(_same_code, one.co_consts, other.co_consts))
+    )
 
 
 def namespaces(package: str, user: dict) -> list[dict]:

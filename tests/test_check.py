@@ -32,7 +32,7 @@ def cells():
     """The cells of a chapter that lacks nothing: (kind, source, outputs, tags)."""
     made = [
         ("markdown", OPENING),
-        ("code", setup_cell("1.1", Book().config["repository"]["url"])),
+        ("code", setup_cell("1.1", Book().address)),
         ("markdown", "## A step\n\nHere is `double`."),
         ("code", "#| export tensor\ndef double(x):\n    return 2 * x"),
         (
@@ -132,6 +132,8 @@ LONG = "#| export tensor\ndef double(x):\n" + "".join(f"    x = {i}\n" for i in 
         (cut(7), "chapter 1.1, cell 7: exercise 1 has no check"),
         (cut(8), "chapter 1.1, cell 7: exercise 1 has no answer"),
         (put(7, "#| check 1\nassert x == 1"), "cell 8: line 2: an assert without a message"),
+        (put(7, "#| check 1\nx = ("), "cell 8: line 2: '(' was never closed"),
+        (list.clear, "chapter 1.1: there are no cells"),
         (more(7, outputs=text("Correct.\n")), "cell 8: the blank stub does not fail this check"),
         (more(8, outputs=[]), "cell 9: the answer does not pass its check"),
         (put(0, OPENING.replace("1.1 A", "A")), "cell 1: begin with the title"),

@@ -8,8 +8,9 @@ import subprocess
 import sys
 
 import pytest
-from book import ROOT
+from book import ROOT, cli
 from book.chapters import Book
+from click.testing import CliRunner
 
 COMMANDS = "snapshot diff check test build serve new run write".split()
 
@@ -142,11 +143,40 @@ def test_a_disk_that_fills_up_leaves_the_old_package(project, tmp_path):
     assert not list(tmp_path.glob(".mytorch-*"))
 
 
-def test_a_failing_chapter_fails_the_run_and_keeps_the_notebook(project, tmp_path):
-    project.chapter("1.3", "# 1.3 C", "1 / 0")
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (KeyboardInterrupt(), "book: interrupted: nothing is half-written\n"),
+        (
+            OSError(28, "No space left on device", "a.ipynb"),
+            "book: a.ipynb: No space left on device\n",
+        ),
+    ],
+)
+def test_an_interruption_and_a_full_disk_are_one_line(monkeypatch, error, says):
+    def stop(*args):
+        raise error
+
+    monkeypatch.setattr(cli, "write", stop)
+    done = CliRunner().invoke(cli.main, ["write"])
+    assert (done.exit_code, done.output) == (2, says)
+
+
+def test_an_address_that_is_missing_is_one_line(project, tmp_path):
+    (tmp_path / "_config.yml").write_text("title: A")
+    done = command("check", root=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith("book: _config.yml: say `repository:")
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [("1 / 0", "ZeroDivisionError"), ("import os\nos._exit(1)", "Kernel died")],
+)
+def test_a_failing_chapter_fails_the_run_and_keeps_the_notebook(project, tmp_path, cell, says):
+    project.chapter("1.3", "# 1.3 C", cell)
     before = (tmp_path / "chapters/1-a/1.3-a.ipynb").read_bytes()
     done = command("run", "1.3", root=tmp_path)
-    assert done.returncode == 2 and "ZeroDivisionError" in done.stderr
+    assert done.returncode == 2 and says in done.stderr and done.stderr.startswith("book: ")
     assert (tmp_path / "chapters/1-a/1.3-a.ipynb").read_bytes() == before
 
 
@@ -165,3 +195,9 @@ def test_test_compares_outputs_and_leaves_no_file_behind(project, tmp_path):
     path.write_text(json.dumps(notebook))
     never = command("test", "1.3", root=tmp_path)
     assert never.returncode == 1 and "never run" in never.stdout
+
+
+def test_bad_input_in_a_cell_fails_the_test(project, tmp_path):
+    project.chapter("1.3", "# 1.3 C", "%load_ext book\n%chapter 1.3", "#| export x\nx = (")
+    done = command("test", "1.3", root=tmp_path)
+    assert done.returncode == 1 and "was never closed" in done.stdout

@@ -6,10 +6,13 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from random import Random
 
 import pytest
 from book import ROOT
 from IPython.core.interactiveshell import InteractiveShell
+
+from test_merge_random import START, UNITS, filled, run, seen
 
 PACKAGE_CELLS = (
     "#| export tensor\nimport math\n\n\nclass Tensor:\n    count = 0\n\n"
@@ -144,6 +147,151 @@ def test_a_class_keeps_its_state_when_another_cell_opens_it(kernel):
     assert kernel.run("Tensor.count") == 2
 
 
+ALIASES = """
+    #| export tensor
+    import functools
+    from typing import Final
+
+    def relu(x):
+        return "relu"
+
+
+    relu.note = "kept"
+    relu6 = relu
+    TABLE = {}
+    OTHER = TABLE
+    LENGTH = len
+    FAST: Final = True
+
+
+    class A:
+        def __add__(self, other):
+            return "add"
+
+        __radd__ = __add__
+        relu = relu
+
+
+    if FAST:
+
+        def either():
+            return 1
+    else:
+
+        def either():
+            return 2
+
+
+    @functools.cache
+    def cached():
+        return 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("cell", "ask", "answer"),
+    [
+        ("def relu6(x):\n    return 6", "relu(1), relu6(1)", ("relu", 6)),
+        ("class A:\n    def __radd__(self, x):\n        return 1", "A() + 0, 0 + A()", ("add", 1)),
+        ("class A:\n    relu = half", "A.relu(2), relu(2)", (1, "relu")),
+        ("class A:\n    x = 1", "relu.note", "kept"),
+        ("OTHER = {1: 1}", "TABLE, OTHER", ({}, {1: 1})),
+        ("TABLE = {1: 1}", "TABLE, OTHER", ({1: 1}, {1: 1})),
+        ("LENGTH = max", "len([4, 5]), size([4, 5]), LENGTH([4, 5])", (2, 2, 5)),
+        ("import os\n\n\ndef new():\n    return os", "either()", 1),
+        ("import os\n\nOS = os\n\n", "getsource(cached)[:22]", "@functools.cache\ndef c"),
+    ],
+)
+def test_what_has_two_names_or_one_form_keeps_its_own_code(kernel, cell, ask, answer):
+    kernel.run(ALIASES)
+    kernel.run("size = len\nfrom inspect import getsource\nimport mytorch.tensor as m")
+    kernel.run("from mytorch.tensor import *")
+    kernel.run(f"#| export tensor\n{cell}")
+    assert kernel.run(ask) == answer
+
+
+@pytest.mark.parametrize(
+    ("first", "make", "then", "ask", "answer"),
+    [
+        (
+            "class S:\n    __slots__ = ('a',)",
+            "s = S(); s.a = 3",
+            "class S:\n    def f(self):\n        return self.a",
+            "s.f(), isinstance(s, S)",
+            (3, True),
+        ),
+        (
+            "import enum\n\n\nclass E(enum.Enum):\n    A = 1",
+            "x = E.A",
+            "class E:\n    B = 2",
+            "[e.name for e in E]",
+            ["A", "B"],
+        ),
+        (
+            "from dataclasses import dataclass\n\n\n@dataclass\nclass P:\n    x: int",
+            "p = P(1)",
+            "class P:\n    y: int = 5",
+            "repr(p), P(1, 2).y, p == P(1)",
+            ("P(x=1, y=5)", 2, True),
+        ),
+    ],
+)
+def test_classes_of_other_kinds_grow(kernel, first, make, then, ask, answer):
+    kernel.run(f"#| export tensor\n{first}")
+    kernel.run(make)
+    kernel.run(f"#| export tensor\n{then}")
+    assert kernel.run(ask) == answer
+
+
+def test_a_method_taken_out_of_an_inner_class_is_gone(kernel):
+    kernel.run("#| export tensor\nclass A:\n    class B:\n        x = 1", "a")
+    kernel.run("#| export tensor\nclass A:\n    class B:\n        y = 1", "b")
+    kernel.run("#| export tensor\nz = 1", "b")
+    assert kernel.run("A.B.x, hasattr(A.B, 'y')") == (1, False)
+
+
+def test_a_definition_that_becomes_an_import_is_there(kernel):
+    kernel.run("#| export other\ndef f():\n    return 'other'")
+    kernel.run("#| export tensor\ndef f():\n    return 'own'", "a")
+    kernel.run("#| export tensor\nfrom .other import f\n\n\ndef g():\n    return f()", "a")
+    assert kernel.run("f(), g()") == ("other", "other")
+
+
+def test_fresh_undoes_the_cells_above_it_and_not_those_below(kernel):
+    fresh = "#| export tensor fresh\ndef second():\n    return 1"
+    kernel.run("#| export tensor\ndef first():\n    return 1", "a")
+    kernel.run(fresh, "b")
+    kernel.run("#| export tensor\ndef third():\n    return 1", "c")
+    kernel.run(fresh, "b")
+    assert [name in kernel.text() for name in ("first", "second", "third")] == [False, True, True]
+
+
+def test_source_is_right_after_a_cell_that_failed(kernel):
+    kernel.run("import inspect\nfrom mytorch.tensor import half")
+    kernel.fails("#| export tensor\nimport os\nimport sys\n\n1 / 0\nos, sys")
+    assert kernel.run("inspect.getsource(half)") == "def half(x):\n    return x / 2\n"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_cells_leave_the_live_module_as_its_file_says(kernel, seed):
+    def without_origin(tree):
+        hidden = ("__module__", "__qualname__")
+        if isinstance(tree, dict):
+            return {k: without_origin(v) for k, v in tree.items() if k not in hidden}
+        return tree
+
+    random = Random(seed)
+    kernel.run(START.replace("tensor", "made"), "start")
+    for _ in range(6):  # three cells, edited and run in any order
+        source = f"#| export made\n{filled(random, UNITS, 3)}"
+        kernel.shell.run_cell(source, cell_id=random.choice("abc"))
+        live, file = vars(sys.modules["mytorch.made"]), run([kernel.text("made")])
+        # A loop's effects on a table stay when the loop is gone.
+        for name in [n for n in file if n[:2] != "__" and n not in ("i", "TABLE", "math")]:
+            if not isinstance(file[name], type(sys)):
+                assert without_origin(seen(live[name])) == without_origin(seen(file[name]))
+
+
 def test_an_edited_cell_takes_the_place_of_what_it_was(kernel):
     kernel.run("#| export tensor\ndef first():\n    return 1\n\n\ndef old():\n    return 1", "a")
     kernel.run("#| export tensor\ndef second():\n    return first()", "b")
@@ -240,7 +388,7 @@ def test_the_set_up_cell_may_run_again(kernel):
 def test_bad_directives_are_one_line(kernel, capsys):
     kernel.fails("#| exprot tensor\nx = 1")
     kernel.fails("#| export ../x\nx = 1")
-    lines = capsys.readouterr().err.strip().splitlines()
+    lines = capsys.readouterr().out.strip().splitlines()
     assert lines[0].startswith("this cell: unknown directive 'exprot'")
     assert lines[1].startswith("this cell: '../x' is no module name")
     assert len(lines) == 2

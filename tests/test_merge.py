@@ -108,6 +108,19 @@ def test_a_reopened_class_keeps_its_bases_unless_it_names_new_ones():
     assert changed == "class A(ValueError):\n    x = 1\n\n    y = 2"
 
 
+def test_comments_in_a_reopened_header_take_the_place_of_older_ones():
+    text = body("# why\nclass A(f('#:')):  # old\n    x = 1", "class A:  # new\n    y = 2")
+    assert text == "# why\nclass A(f('#:')):  # new\n    x = 1\n\n    y = 2"
+    nested = "class A:\n    # why\n\n    class B:\n        x = 1"
+    assert body(nested, nested) == nested
+
+
+def test_a_stub_is_written_as_ruff_writes_it():
+    assert body("class E(Exception): ...  # why") == "class E(Exception): ...  # why"
+    assert body("class E: ...", "class E:\n    x = 1") == "class E:\n    x = 1"
+    assert "..." not in body('class E:\n    """E."""\n\n    ...', "class E:\n    x = 1")
+
+
 def test_a_placeholder_body_goes_when_members_come():
     cells = ("class A:\n    pass", "class A:\n    def f(self):\n        return 1")
     assert body(*cells) == "class A:\n    def f(self):\n        return 1"
@@ -140,6 +153,8 @@ def test_getter_and_setter_of_a_property_are_replaced_one_by_one():
     assert "return 1" not in text
     plain = body(first, setter, "class T:\n    def grad(self):\n        return 3")
     assert "setter" not in plain and "property" not in plain
+    cached = "class T:\n    @functools.cached_property\n    def grad(self):\n        return 3"
+    assert "setter" not in body(first, setter, cached)
 
 
 def test_decorated_and_async_functions():
@@ -164,6 +179,13 @@ def test_loops_with_the_same_variable_are_two_statements():
 
 def test_an_augmented_assignment_does_not_replace_the_assignment():
     assert body("x = 1", "x += 2") == "x = 1\n\nx += 2"
+
+
+def test_an_assignment_that_reads_its_target_does_not_replace_it():
+    assert body("x = 1", "x = x + 1") == "x = 1\n\nx = x + 1"
+    assert body("T = {}", "T = {**T, 'a': 1}").startswith("T = {}\n")
+    assert body("a = 1\nb = 2", "a, b = b, a").startswith("a = 1\nb = 2\n")
+    assert body("f = lambda n: n", "f = lambda n: f(n)") == "f = lambda n: f(n)"
 
 
 def test_overloads_under_if_are_one_definition():
@@ -258,6 +280,38 @@ def test_comments_of_imports_stay_with_them():
     assert text == "# for the tape\nimport weakref  # no cycles\n\nx = weakref.ref"
 
 
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (
+            ["from x import b as c, a\n\nuse(a, c)"],
+            "from x import a\nfrom x import b as c",
+        ),
+        (
+            ["import os\n\nuse(os)", "# why\nimport re\n\nuse(re)"],
+            "import os\n\n# why\nimport re",
+        ),
+        (
+            ["# one\nfrom x import a, b\n\nuse(a, b)", "# two\nfrom x import c\n\nuse(c)"],
+            "# one\n# two\nfrom x import a, b, c",
+        ),
+        (
+            ["from x import a  # one\n\nuse(a)", "from x import b\n\nuse(b)"],
+            "from x import (\n    a,  # one\n    b,\n)",
+        ),
+        (
+            ["from .layer10 import A10, A2\nfrom .layer2 import b\n\nuse(A2, A10, b)"],
+            "from .layer2 import b\nfrom .layer10 import A2, A10",
+        ),
+        (["import os\n\nuse(os)", "import os  # why"], "import os  # why"),
+        (["from . import ops  # noqa: F401\n\nuse()"], "from . import ops  # noqa: F401"),
+        (["from .x import A\n\n\ndef f(a: 'list[A]'): ..."], "from .x import A"),
+    ],
+)
+def test_imports_are_as_ruff_wants_them(cells, expected):
+    assert body(*cells).startswith(expected + "\n\n")
+
+
 def test_long_imports_are_wrapped():
     names = [f"operation_{i:02}" for i in range(12)]
     text = body(f"from .ops import {', '.join(names)}\n\nx = [{', '.join(names)}]")
@@ -336,6 +390,28 @@ def test_what_a_definition_needs_at_import_comes_first():
     assert text.index("def op") < text.index("def tanh")
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (
+            "def op(f):\n    return f\n\n\n@op\ndef tanh(x):\n    return x",
+            "def wrap(f):\n    return f\n\n\ndef op(f):\n    return wrap(f)",
+        ),
+        (
+            "class A:\n    x = 1",
+            "ZERO = A()",
+            "def g():\n    return 0\n\n\nclass A:\n    def __init__(self):\n        g()",
+        ),
+        (
+            "def op(f):\n    def call(x):\n        return Tensor(f(x))\n\n    return call",
+            "@op\ndef add(x):\n    return x\n\n\nclass Tensor:\n    add = add",
+        ),
+    ],
+)
+def test_what_is_called_at_import_finds_what_it_needs(cells):
+    exec(body(*cells), {})
+
+
 def test_a_change_names_what_it_added_and_what_it_changed():
     package = grow("class A:\n    def f(self):\n        return 1\n\n\nx = 1")
     cell = "#| export tensor\nclass A:\n    def f(self): ...\n    def g(self): ...\n\ny = 1"
@@ -348,6 +424,9 @@ def test_a_change_names_what_it_added_and_what_it_changed():
     [
         ("def f(:\n    pass", "line 2: invalid syntax"),
         ("from math import *", "name what you import"),
+        ("x = 1\nreturn x", "line 3: 'return' outside function"),
+        ("x = '\ud800'", "surrogates not allowed"),
+        ("from math import old", "old is imported and defined"),
         ("x = 1; y = 2", "a line of its own"),
         ("def f(): ...\ndef f(): ...", "f is defined twice"),
         ("class A:\n  x = 1", "indent with four spaces"),

@@ -42,13 +42,25 @@ def test_a_snapshot_replaces_an_older_one_and_leaves_nothing_beside_it(two, tmp_
 
 
 def test_a_folder_that_no_chapter_wrote_is_not_replaced(two, tmp_path):
-    for name, text in (("mine.py", "x = 1"), ("notes.txt", "keep me")):
+    for name, text in (("mine.py", b"x = 1"), ("bytes.py", b"\xff"), ("notes.txt", b"keep me")):
         folder = tmp_path / name / "mytorch"
         folder.mkdir(parents=True)
-        (folder / name).write_text(text)
+        (folder / name).write_bytes(text)
         with pytest.raises(BookError, match=f"{name}, which no chapter wrote"):
             write(after(two).files(), tmp_path / name)
-        assert (folder / name).read_text() == text
+        assert (folder / name).read_bytes() == text
+
+
+def test_a_file_or_a_link_in_the_place_of_the_package_is_not_replaced(two, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "mytorch").write_text("mine")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "mytorch").symlink_to(tmp_path / "nowhere")
+    for name in "ab":
+        with pytest.raises(BookError, match="mytorch is no folder"):
+            write(after(two).files(), tmp_path / name)
+    assert (tmp_path / "a" / "mytorch").read_text() == "mine"
+    assert (tmp_path / "b" / "mytorch").is_symlink()
 
 
 @pytest.mark.parametrize("step", [1, 2])
@@ -138,6 +150,8 @@ def test_the_order_is_that_of_the_table_of_contents(scratch):
     ("damage", "says"),
     [
         ("json", "is not a notebook"),
+        ("cell", "is not a notebook"),
+        ("bytes", "_toc.yml is not valid YAML"),
         ("unlisted", "1.2-a.ipynb is missing from _toc.yml"),
         ("absent", "_toc.yml lists chapters/1-a/1.9-a.ipynb, which is not there"),
         ("twins", "two chapters are numbered 1.1"),
@@ -149,6 +163,10 @@ def test_a_damaged_book_is_named_in_one_line(scratch, damage, says):
     scratch.chapter("1.1", FIRST)
     if damage == "json":
         (scratch.root / "chapters/1-a/1.1-a.ipynb").write_text("{]")
+    elif damage == "cell":
+        (scratch.root / "chapters/1-a/1.1-a.ipynb").write_text('{"cells": [{"source": "x"}]}')
+    elif damage == "bytes":
+        (scratch.root / "_toc.yml").write_bytes(b"\xff\xfe")
     elif damage == "unlisted":
         toc = (scratch.root / "_toc.yml").read_text()
         scratch.chapter("1.2", FIRST)
