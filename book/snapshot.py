@@ -119,7 +119,7 @@ def _refuse_strangers(target: Path) -> None:
         if file.is_dir() or "__pycache__" in file.parts:
             continue
         text = file.read_text("utf-8", errors="replace") if file.suffix == ".py" else "no code"
-        if text and MARK not in text:
+        if MARK not in text and (text or file.name != "__init__.py"):
             raise BookError(f"{target} holds {file.name}, which no chapter wrote: move it away")
 
 
