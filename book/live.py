@@ -24,6 +24,7 @@ from book.chapters import Book, Cell, parse_directive
 from book.snapshot import PACKAGE, Package, module_path, replay, write, write_file
 from book.update import namespaces, update
 
+STYLE = ROOT / "book" / "matplotlibrc"
 RUN_BY_THE_BOOK = ("export", "check", "answer")
 
 
@@ -36,7 +37,9 @@ class Live:
         shell.input_transformers_cleanup.append(hand_to_the_book)
         shell.events.register("pre_run_cell", self.remember)
         shell.set_custom_exc((BookError,), show_error)
-        os.environ.setdefault("MATPLOTLIBRC", str(ROOT / "book" / "matplotlibrc"))
+        os.environ.setdefault("MATPLOTLIBRC", str(STYLE))
+        if "matplotlib" in sys.modules:  # it has read its settings already
+            sys.modules["matplotlib"].rc_file(STYLE)
         use_pinned_dot()
 
     def remember(self, info) -> None:
@@ -128,7 +131,8 @@ class Live:
         for folder in [p for p in path.parents if self.folder in p.parents]:
             if not (folder / "__init__.py").exists():
                 write_file(folder / "__init__.py", "")
-        write_file(path, new.render()[0])
+        text = new.render()[0]
+        write_file(path, text)
         try:
             if live is not None:  # an empty __init__ that gets its first lines
                 importlib.reload(live)
@@ -136,6 +140,8 @@ class Live:
                 importlib.import_module(import_name(name))
         except BaseException:
             write_file(path, before) if before is not None else path.unlink()
+            # The traceback shows lines of what was tried.
+            linecache.cache[str(path)] = (len(text), None, text.splitlines(True), str(path))
             raise
 
     def _publish(self, package: Package, target: str, cell: Cell) -> None:

@@ -371,6 +371,15 @@ def test_a_new_module_that_fails_leaves_no_file(kernel):
     assert kernel.run("from mytorch.brand.new import x\nx") == 1
 
 
+def test_a_plotting_library_that_is_there_already_gets_the_books_style(scratch):
+    import matplotlib
+
+    matplotlib.rcdefaults()
+    scratch.chapter("1.1", "x = 1")
+    Kernel(scratch, "1.1")
+    assert matplotlib.rcParams["axes.spines.top"] is False
+
+
 def test_later_chapters_do_not_exist(scratch):
     scratch.chapter("1.1", "x = 1").chapter("1.2", *PACKAGE_CELLS)
     kernel = Kernel(scratch, "1.2")

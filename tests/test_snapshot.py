@@ -42,7 +42,8 @@ def test_a_snapshot_replaces_an_older_one_and_leaves_nothing_beside_it(two, tmp_
 
 
 def test_a_folder_that_no_chapter_wrote_is_not_replaced(two, tmp_path):
-    for name, text in (("mine.py", b"x = 1"), ("bytes.py", b"\xff"), ("notes.txt", b"keep me")):
+    mine = {"mine.py": b"x = 1", "bytes.py": b"\xff", "notes.txt": b"keep me", "empty.py": b""}
+    for name, text in mine.items():
         folder = tmp_path / name / "mytorch"
         folder.mkdir(parents=True)
         (folder / name).write_bytes(text)
