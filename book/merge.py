@@ -512,7 +512,7 @@ def _ordered(units: list[Unit]) -> list[Unit]:
 
     def needed(unit):
         names, stack, seen = set(unit.needs), [*unit.calls], set()
-        while stack:
+        while stack:  # what is called needs what it uses
             name = stack.pop()
             if name in places and name not in seen:
                 seen.add(name)
@@ -525,9 +525,9 @@ def _ordered(units: list[Unit]) -> list[Unit]:
         if i in started:
             return
         started.add(i)
-        for name in sorted(needed(units[i])):
-            if name in places and min(places[name]) > i:
-                visit(min(places[name]))
+        for name in sorted(needed(units[i]) & places.keys()):
+            if places[name][0] > i:
+                visit(places[name][0])
         order[i] = units[i]
 
     for i in range(len(units)):

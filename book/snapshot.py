@@ -59,7 +59,8 @@ class Package:
         """Path -> text of every file of the package, each folder with its ``__init__.py``."""
         if not self.modules:
             return {f"{PACKAGE}/__init__.py": ""}
-        texts = {module_path(name): m.render()[0] for name, m in self.modules.items()}
+        with _no_collecting():
+            texts = {module_path(name): m.render()[0] for name, m in self.modules.items()}
         folders = {parent for path in texts for parent in PurePosixPath(path).parents}
         for folder in folders - {PurePosixPath(".")}:
             texts.setdefault(f"{folder}/__init__.py", "")
@@ -74,16 +75,23 @@ def module_path(name: str) -> str:
 def replay(chapters: list[Chapter], package: Package | None = None) -> Package:
     """Return the package that the export cells of ``chapters`` write. Nothing is executed."""
     package = package or Package()
-    collecting = gc.isenabled()
-    gc.disable()  # or a third of the time goes to looking for garbage among live trees
-    try:
+    with _no_collecting():
         for chapter in chapters:
             for cell in chapter.cells:
                 package.add(cell)
+    return package
+
+
+@contextlib.contextmanager
+def _no_collecting():
+    """Let nobody look for garbage among live syntax trees: it takes a third of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()
-    return package
 
 
 def after(book: Book, number: str | None = None) -> Package:
