@@ -118,7 +118,11 @@ class Cells(BookTransform):
         if directive.name == "export":
             code["language"] = "python"
             cell["ids"].append(f"cell-{index}")
-            put_caption(code, *export_caption(page.changes[index], directive.fresh))
+            caption = export_caption(page.changes[index], directive.fresh)
+            if "prompt_show" in cell:  # folded: say what is behind the click
+                text = "".join(part.astext() for part in caption)
+                cell["prompt_show"], cell["prompt_hide"] = text, text
+            put_caption(code, *caption)
         elif directive.name == "alt":
             for image in cell.findall(nodes.image):
                 image["alt"] = directive.argument
