@@ -4,6 +4,7 @@ import base64
 import os
 import re
 import tempfile
+import unittest.mock
 
 from book.execute import ADDRESS, ONE_THREAD, stored
 
@@ -17,8 +18,8 @@ def pytest_configure(config):
         def __init__(self, kernel_name, cwd=None, **options):
             self.scratch = tempfile.TemporaryDirectory(prefix="chapter-")
             # A kernel is killed at the end: what it keeps in a temporary folder goes with ours.
-            os.environ.update(ONE_THREAD, TMPDIR=self.scratch.name)
-            super().__init__(kernel_name, cwd=self.scratch.name, **options)
+            with unittest.mock.patch.dict(os.environ, ONE_THREAD, TMPDIR=self.scratch.name):
+                super().__init__(kernel_name, cwd=self.scratch.name, **options)
 
         def stop(self):
             super().stop()
