@@ -1,0 +1,5 @@
+"""Written in chapter 2.3."""
+
+from . import functional
+
+__all__ = ["functional"]

@@ -1,29 +1,38 @@
 """Drawings of computations.
 
-Written in chapter 2.2.
+Written in chapter 2.3.
 """
+
+from numbers import Real
 
 from graphviz import Digraph
 
-from ..tensor import Tensor, topological_order
+from ..autograd import topological_order
+from ..tensor import Tensor
 
 SYMBOLS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "pow": "^", "neg": "−"}
+SYMBOLS |= {"matmul": "@"}
 
 
 def describe(t, name=""):
-    """Return the text for the box of tensor `t`: name, operation, value, gradient."""
+    """Return the text for the box of tensor `t`: name, operation, value, gradient.
+
+    Of a tensor with many elements it tells the shape.
+    """
     op = SYMBOLS.get(t.grad_fn.op, t.grad_fn.op) if t.grad_fn is not None else ""
     title = f"{name}: {op}" if name and op else name or op
-    lines = [title, f"{t.data:.4g}"]
+    one = t.numel() == 1
+    lines = [title, f"{t.item():.4g}" if one else " × ".join(map(str, t.shape))]
     if t.grad is not None:
-        lines.append(f"grad {t.grad.item():.4g}")
+        lines.append(f"grad {t.grad.item():.4g}" if one else "with grad")
     return "\n".join(line for line in lines if line)
 
 
 def make_dot(var, params=None):
     """Draw how tensor `var` was computed, as a graphviz.Digraph: inputs on top.
 
-    params: names for tensors, as in {"w": w}.
+    params: names for tensors, as in {"w": w}. Draw before `backward`, or keep the graph
+    with retain_graph=True.
     """
     names = {t: name for name, t in (params or {}).items()}
     dot = Digraph(graph_attr={"ranksep": "0.25"})
@@ -39,6 +48,7 @@ def make_dot(var, params=None):
 
     for t in topological_order(var):
         end = box(t)
-        for x in () if t.grad_fn is None else t.grad_fn.inputs:
-            dot.edge(box(x if isinstance(x, Tensor) else Tensor(x)), end)
+        for x in () if t.grad_fn is None else t.grad_fn.inputs or ():
+            if isinstance(x, (Tensor, Real)) and not isinstance(x, bool):
+                dot.edge(box(x if isinstance(x, Tensor) else Tensor(x)), end)
     return dot
