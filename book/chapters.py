@@ -11,7 +11,8 @@ import yaml
 
 from book import ROOT, BookError
 
-FILE_NAME = re.compile(r"(\d+\.\d+)-[a-z0-9-]+")
+# 2.3b: a chapter that was split in two
+FILE_NAME = re.compile(r"(\d+\.\d+[a-z]?)-[a-z0-9-]+")
 DIRECTIVES = {"export", "alt", "exercise", "check", "answer"}
 
 

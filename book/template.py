@@ -52,7 +52,8 @@ def new_chapter(book: Book, part: str, title: str) -> Path:
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
     if not match or not slug:
         raise BookError(f'name a part like 2-networks and a title like "Tensors", not {part!r}')
-    taken = [int(n.split(".")[1]) for n in book.numbers if n.split(".")[0] == match[1]]
+    pairs = [n.rstrip("abcdefghijklmnopqrstuvwxyz").split(".") for n in book.numbers]
+    taken = [int(chapter) for part_number, chapter in pairs if part_number == match[1]]
     number = f"{match[1]}.{max(taken, default=0) + 1}"
     path = book.root / "chapters" / part / f"{number}-{slug}.ipynb"
     assert FILE_NAME.fullmatch(path.stem)

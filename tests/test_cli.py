@@ -38,7 +38,7 @@ def command(*words, root=ROOT, limit=None):
 @pytest.fixture
 def project(tmp_path, scratch):
     """A small project of its own, with the real machinery."""
-    unwanted = shutil.ignore_patterns("__pycache__", "*.gz", "static")
+    unwanted = shutil.ignore_patterns("__pycache__", "*.gz", "*.npz", "static")
     shutil.copytree(ROOT / "book", tmp_path / "book", ignore=unwanted)
     shutil.copy(ROOT / "_config.yml", tmp_path)
     (tmp_path / "README.md").write_text("")
@@ -201,3 +201,9 @@ def test_bad_input_in_a_cell_fails_the_test(project, tmp_path):
     project.chapter("1.3", "# 1.3 C", "%load_ext book\n%chapter 1.3", "#| export x\nx = (")
     done = command("test", "1.3", root=tmp_path)
     assert done.returncode == 1 and "was never closed" in done.stdout
+
+
+def test_a_split_chapter_has_a_letter_and_keeps_its_place(project, scratch, tmp_path):
+    scratch.chapter("1.2", "#| export a\nx = 1").chapter("1.2b", "#| export a\ny = x")
+    assert scratch.book.numbers == ["1.2", "1.2b"]
+    assert "1.3-three.ipynb" in command("new", "1-a", "Three", root=tmp_path).stdout
