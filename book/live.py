@@ -111,6 +111,8 @@ class Live:
         names = sorted({*package.modules, *self.package.modules}, key=lambda n: n != target)
         for name in names:
             old, new = self.package.modules.get(name), package.modules.get(name)
+            if old is new and name != target:
+                continue
             path = self.folder / module_path(name)
             if new is None:
                 path.unlink()

@@ -143,6 +143,7 @@ class Module:
     exports: list[str] | None = None  # __all__
     units: Body = field(default_factory=Body)
     chapters: list[str] = field(default_factory=list)
+    rendered: tuple | None = None  # until the next merge
 
     @property
     def is_init(self) -> bool:
@@ -156,6 +157,7 @@ class Module:
 
     def merge(self, source: str, where: str, chapter: str, origin: object) -> Change:
         """Merge one cell. Raises BookError, with the module as it was, if that cannot be."""
+        self.rendered = None
         cell = _Cell(source, where, origin, self.name)
         self._refuse_collisions(cell, where)
         change = Change(self.name, imports=cell.imports)
@@ -196,6 +198,11 @@ class Module:
 
     def render(self) -> tuple[str, list[tuple[Unit, int, int]]]:
         """Return the module's text and the lines (first, last) of each unit in it."""
+        if self.rendered is None:
+            self.rendered = self._render()
+        return self.rendered
+
+    def _render(self) -> tuple[str, list[tuple[Unit, int, int]]]:
         imports = render_imports(self._used_imports())
         blocks = [block for block in (self._docstring(), imports, self._all()) if block]
         text = "\n\n".join(blocks)

@@ -23,10 +23,13 @@ class Package:
 
     def __init__(self):
         self.modules: dict[str, Module] = {}
+        self.shared: set[str] = set()  # modules that a copy has, too
 
     def copy(self) -> "Package":
+        """A package that grows on its own; a module is copied as soon as one changes it."""
         twin = Package()
-        twin.modules = {name: module.copy() for name, module in self.modules.items()}
+        twin.modules = dict(self.modules)
+        self.shared, twin.shared = set(self.modules), set(self.modules)
         return twin
 
     def add(self, cell: Cell) -> Change | None:
@@ -42,10 +45,13 @@ class Package:
         module = self.modules.get(name)
         if module is None or directive.fresh:
             module = Module(name)
+        elif name in self.shared:
+            module = module.copy()
         # The directive's line stays, empty: line numbers are those of the cell.
         source = cell.source.lstrip().partition("\n")[2]
         change = module.merge("\n" + source, cell.where, cell.chapter, (cell.chapter, cell.index))
         self.modules[name] = module
+        self.shared.discard(name)
         return change
 
     def _refuse_twins(self, name: str, where: str) -> None:
