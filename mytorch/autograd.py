@@ -1,12 +1,19 @@
 """Gradients: the walk back through a computation, and ways to ask for it.
 
-Written in chapter 2.3.
+Written in chapters 2.3 and 2.3c.
 """
 
 import functools
+import sys
 import threading
+import weakref
 
 import numpy as np
+
+from . import derivatives as functional
+from .anomaly import detect_anomaly, set_detect_anomaly  # noqa: F401
+from .function import Function, once_differentiable  # noqa: F401
+from .versions import arrays_in, memory, watchers
 
 
 def sum_to(g, shape):
@@ -26,7 +33,7 @@ class recording:
 
     def __enter__(self):
         self.before.append(mode.recording)
-        mode.recording = self.on
+        mode.recording = self.on and not mode.inference
 
     def __exit__(self, *error):
         mode.recording = self.before.pop()
@@ -34,16 +41,18 @@ class recording:
     def __call__(self, function):
         @functools.wraps(function)
         def call(*args, **named):
-            with recording(self.on):
+            with type(self)(self.on):
                 return function(*args, **named)
 
         return call
 
 
 class Mode(threading.local):
-    """Whether operations are recorded; each thread has its own answer."""
+    """Whether operations are recorded, and whether results may ever be used in a
+    recorded one; each thread has its own answers."""
 
     recording = True
+    inference = False
 
 
 mode = Mode()
@@ -60,42 +69,42 @@ def needs_grad(x):
 
 
 def topological_order(*roots):
-    """List the tensors that need a gradient, each after all its inputs."""
-    order, seen, stack = [], set(), [(root, False) for root in roots]
+    """List what tensors were computed by: nodes and leaves, each after its inputs."""
+    order, seen, stack = [], set(), [(origin(root), False) for root in roots]
     while stack:
-        t, inputs_listed = stack.pop()
+        v, inputs_listed = stack.pop()
         if inputs_listed:
-            order.append(t)
-        elif t not in seen:
-            seen.add(t)
-            stack.append((t, True))
-            if t.grad_fn is not None:
-                inputs = t.grad_fn.kept()
-                stack.extend((x, False) for x in inputs if needs_grad(x))
+            order.append(v)
+        elif v not in seen:
+            seen.add(v)
+            stack.append((v, True))
+            if not v.is_leaf:
+                stack.extend((x, False) for x in v.kept() if x is not None)
     return order
 
 
 def walk(roots, seeds, retain_graph, create_graph):
-    """Yield each tensor with its complete gradient, from the roots to the leaves.
+    """Yield nodes and leaves, each with its complete gradient, from the roots on.
 
     The gradients are arrays; with create_graph they are tensors, and recorded.
     """
     grads = {}
-    for root, seed in zip(roots, seeds, strict=True):
+    for root, seed in zip(map(origin, roots), seeds, strict=True):
         grads[root] = grads[root] + seed if root in grads else seed
     order = topological_order(*roots)
     while order:
-        t = order.pop()
-        if t not in grads:
+        v = order.pop()
+        if v not in grads:
             continue  # no gradient has come this way
-        g = grads.pop(t)
-        yield t, g
-        if t.grad_fn is not None:
-            for x, share in t.grad_fn.shares(g, create_graph):
-                share = sum_to(share, x.shape)
+        g = grads.pop(v)
+        if v._backward_hooks:
+            g = hooked(v, g, roots[0])
+        yield v, g
+        if not v.is_leaf:
+            for x, share in v.shares(g, create_graph):
                 grads[x] = grads[x] + share if x in grads else share
             if not retain_graph:
-                t.grad_fn.free()
+                v.free()
 
 
 UNUSED = (
@@ -117,7 +126,7 @@ def seed_for(root, i=0):
             "grad can be implicitly created only for scalar outputs: tensor "
             f"{i} has shape {root.shape}; sum it up, or pass gradient="
         )
-    return type(root)(np.ones_like(root.data))
+    return plain(root, np.ones_like(root.data))
 
 
 def listed(x):
@@ -146,21 +155,26 @@ def start(tensors, grad_tensors, create_graph):
     return roots, seeds
 
 
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False):
+def backward(
+    tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None
+):
     """Add the gradients of `tensors` to `.grad` of the leaves they came from.
 
     grad_tensors: what to multiply each by; not needed for a tensor of one element.
     retain_graph: keep the graph for another walk. create_graph: make the gradients
-    differentiable, too. Raises RuntimeError if there is nothing to differentiate.
+    differentiable, too. inputs: the only tensors that get a gradient. Raises
+    RuntimeError if there is nothing to differentiate.
     """
+    if inputs is not None and not listed(inputs):
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    wanted = None if inputs is None else {origin(x): x for x in listed(inputs)}
     roots, seeds = start(tensors, grad_tensors, create_graph)
     retain_graph = create_graph if retain_graph is None else retain_graph
-    tensor_type = type(roots[0])
     with recording(create_graph):
-        for t, g in walk(roots, seeds, retain_graph, create_graph):
-            if t.grad_fn is None or t.retains_grad:
-                g = g if create_graph else tensor_type(np.copy(g))
-                t.grad = g if t.grad is None else t.grad + g
+        for v, g in walk(roots, seeds, retain_graph, create_graph):
+            t = keeper(v) if wanted is None else wanted.get(v)
+            if t is not None:
+                accumulate(t, g if create_graph else plain(roots[0], g))
 
 
 def grad(
@@ -181,13 +195,13 @@ def grad(
     roots, seeds = start(outputs, grad_outputs, create_graph)
     retain_graph = create_graph if retain_graph is None else retain_graph
     with recording(create_graph):
-        found = dict.fromkeys(wanted)
-        for t, g in walk(roots, seeds, retain_graph, create_graph):
-            if t in found:
-                found[t] = g if create_graph else type(roots[0])(np.copy(g))
-    if not allow_unused and any(found[x] is None for x in wanted):
+        found = dict.fromkeys(map(origin, wanted))
+        for v, g in walk(roots, seeds, retain_graph, create_graph):
+            if v in found:
+                found[v] = g if create_graph else plain(roots[0], np.copy(g))
+    if not allow_unused and any(g is None for g in found.values()):
         raise RuntimeError(UNUSED)
-    return tuple(found[x] for x in wanted)
+    return tuple(found[origin(x)] for x in wanted)
 
 
 class GradcheckError(RuntimeError):
@@ -273,3 +287,104 @@ def gradgradcheck(func, inputs, grad_outputs=None, **options):
         return tuple(g for g in found if g is not None)
 
     return gradcheck(first, (*inputs, *seeds), **options)
+
+
+def origin(t):
+    """Return what the gradient of `t` goes to: the node that made it, or `t` itself."""
+    return t if t.grad_fn is None else t.grad_fn
+
+
+def keeper(v):
+    """Return the tensor that keeps a gradient: a leaf, or one that asked for it."""
+    return v if v.is_leaf else v.retainer and v.retainer()
+
+
+def accumulate(t, g):
+    """Add a gradient to `.grad`, memory of its own; tell those who wait for it."""
+    t.grad = g.clone() if t.grad is None else t.grad + g
+    for hook in tuple((t._post_accumulate_grad_hooks or {}).values()):
+        hook(t)
+
+
+def plain(t, array):
+    """Return a plain tensor of an array, whatever subclass `t` is of."""
+    return type(t.detach())(array)
+
+
+class set_grad_enabled(recording):
+    """Record operations from now on, or do not; in a ``with`` block, only there."""
+
+    def __init__(self, mode):
+        super().__init__(mode)
+        super().__enter__()
+
+    def __enter__(self):
+        pass
+
+    def __call__(self, function):
+        self.__exit__()
+        return recording(self.on)(function)
+
+
+class inference_mode(recording):
+    """Record nothing, and never record what uses a result either.
+
+    A context manager and a decorator; inference_mode(False) leaves such a mode.
+    """
+
+    tensors = weakref.WeakValueDictionary()  # what was made in it, by id
+
+    def __new__(cls, mode=True):
+        return cls()(mode) if callable(mode) else super().__new__(cls)
+
+    def __init__(self, mode=True):
+        super().__init__(mode)
+
+    def __enter__(self):
+        self.before.append((mode.recording, mode.inference))
+        mode.recording, mode.inference = not self.on, self.on
+        if watch_inference not in watchers:
+            watchers.append(watch_inference)
+
+    def __exit__(self, *error):
+        mode.recording, mode.inference = self.before.pop()
+
+
+def watch_inference(out, inputs):
+    """Note what is made in inference mode; refuse to keep it for a gradient later."""
+    if mode.inference:
+        if out._view_of is None or out._view_of[0].is_inference():
+            inference_mode.tensors[id(out)] = out
+    elif not inference_mode.tensors and watch_inference in watchers:
+        watchers.remove(watch_inference)  # until the mode is entered again
+    elif out.grad_fn is not None:
+        made = [memory(x.data) for x in inputs if id(x) in inference_mode.tensors]
+        for x in arrays_in(out.grad_fn.pullback) if made else ():
+            if any(memory(x) is owner for owner in made):
+                raise RuntimeError(
+                    "Inference tensors cannot be saved for backward. To work around "
+                    "you can make a clone to get a normal tensor and use it in "
+                    "autograd."
+                )
+
+
+def is_inference_mode_enabled():
+    """Tell whether inference mode is on."""
+    return mode.inference
+
+
+def hooked(v, g, root):
+    """Return what the hooks of a node or leaf make of its gradient."""
+    is_tensor = hasattr(g, "grad_fn")
+    for hook in tuple(v._backward_hooks.values()):
+        given = g if is_tensor else plain(root, np.copy(g))
+        result = hook(given)
+        if result is not None:
+            if result.shape != given.shape:
+                name = getattr(hook, "__name__", type(hook).__name__)
+                raise RuntimeError(f"hook '{name}' has changed the size of value")
+            g = result if is_tensor else result.data
+    return g
+
+
+sys.modules[f"{__name__}.functional"] = functional

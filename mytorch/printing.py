@@ -1,9 +1,11 @@
 """Tensors as text, in PyTorch's form.
 
-Written in chapter 2.3.
+Written in chapters 2.3 and 2.3b.
 """
 
 import numpy as np
+
+from .dtypes import get_default_dtype
 
 WIDTH, EDGE, MANY = 80, 3, 1000  # of a line; kept of a long row; when rows are cut
 
@@ -65,7 +67,8 @@ def text(t):
     notes = []
     if array.size == 0 and array.ndim != 1:
         notes.append(f"size={array.shape}")
-    usual = ("float32",) if array.size == 0 else ("float32", "int64", "bool")
+    floats = get_default_dtype().name
+    usual = (floats,) if array.size == 0 else (floats, "int64", "bool")
     if array.dtype.name not in usual:
         notes.append(f"dtype=mytorch.{array.dtype.name}")
     if t.grad_fn is not None:

@@ -1,17 +1,19 @@
 """The tensor, an array that remembers how it was computed, and its operations.
 
-Written in chapter 2.3.
+Written in chapters 2.3, 2.3b and 2.3c.
 """
 
 import functools
 import inspect
 import math
+import weakref
 
 import numpy as np
 
-from . import autograd, printing
-from .dtypes import float32, float64, int64
+from . import anomaly, autograd, printing
+from .dtypes import float16, float32, float64, get_default_dtype, int32, int64, uint8
 from .errors import explained, position
+from .versions import arrays_in, watchers, writes
 
 
 class Tensor:
@@ -26,6 +28,8 @@ class Tensor:
         self.data = data if data.__class__ is np.ndarray else as_array(data)
         if requires_grad:
             self.requires_grad_()
+        for watch in watchers:
+            watch(self, ())
 
     @property
     def shape(self):
@@ -67,8 +71,9 @@ class Tensor:
         return self.data.tolist()
 
     def numpy(self):
-        """Return the array itself, if it needs no gradient: not a copy."""
-        if self.requires_grad:
+        """Return the array itself: not a copy. Raises RuntimeError where the tensor
+        needs a gradient and recording is on."""
+        if self.requires_grad and autograd.mode.recording:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. "
                 "Use tensor.detach().numpy() instead."
@@ -88,6 +93,11 @@ class Tensor:
         if requires_grad and self.dtype.kind != "f":
             message = "Only Tensors of floating point dtype can require gradients"
             raise RuntimeError(message)
+        if requires_grad and self.is_inference() and not autograd.mode.inference:
+            raise RuntimeError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode "
+                "is not allowed: make a clone() first"
+            )
         if not self.is_leaf and not requires_grad:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables: "
@@ -150,12 +160,14 @@ class Tensor:
         """Return the tensor in bool: whether an element is not 0."""
         return self.to(bool)
 
-    def backward(self, gradient=None, retain_graph=None, create_graph=False):
+    def backward(
+        self, gradient=None, retain_graph=None, create_graph=False, inputs=None
+    ):
         """Add the gradient of this tensor to `.grad` of every leaf it came from.
 
         See `autograd.backward`.
         """
-        autograd.backward(self, gradient, retain_graph, create_graph)
+        autograd.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def retain_grad(self):
         """Keep the gradient of this tensor too, though it is not a leaf.
@@ -165,7 +177,8 @@ class Tensor:
         if not self.requires_grad:
             message = "can't retain_grad on Tensor that has requires_grad=False"
             raise RuntimeError(message)
-        self.retains_grad = True
+        if self.grad_fn is not None:
+            self.retains_grad, self.grad_fn.retainer = True, weakref.ref(self)
 
     def __array_ufunc__(self, ufunc, call, *inputs, **named):
         if call != "__call__" or named:
@@ -181,19 +194,97 @@ class Tensor:
             function(*[x.data if isinstance(x, Tensor) else x for x in args], **named)
         )
 
+    def half(self):
+        """Return the tensor in float16."""
+        return self.to(float16)
+
+    def int(self):
+        """Return the tensor in int32."""
+        return self.to(int32)
+
+    def byte(self):
+        """Return the tensor in uint8."""
+        return self.to(uint8)
+
+    def type_as(self, other):
+        """Return the tensor in the dtype of another."""
+        return self.to(other.dtype)
+
+    def is_floating_point(self):
+        """Tell whether the elements are floats."""
+        return self.dtype.kind == "f"
+
+    _view_of = None  # (the tensor it is a part of, by which operation, its arguments)
+    _views = ()  # weak references to the tensors that are parts of this one
+    _backward_hooks = None  # number -> function of the gradient
+    _post_accumulate_grad_hooks = None  # number -> function of the leaf
+
+    @property
+    def _base(self):
+        """The tensor whose memory this one looks at; None if the memory is its own."""
+        t = self
+        while t._view_of is not None:
+            t = t._view_of[0]
+        return None if t is self else t
+
+    @property
+    def _version(self):
+        """How often the memory has been changed in place."""
+        return writes.of(self.data)
+
+    def is_inference(self):
+        """Tell whether the tensor was made in inference mode."""
+        return id(self) in autograd.inference_mode.tensors
+
+    def register_hook(self, hook):
+        """Call `hook` with the gradient of this tensor whenever it is computed.
+
+        What it returns, if not None, takes the gradient's place. Returns a handle with
+        `remove()`. Raises RuntimeError if no gradient will come.
+        """
+        if not self.requires_grad:
+            raise RuntimeError(
+                "cannot register a hook on a tensor that doesn't require gradient"
+            )
+        from .utils.hooks import add  # not above: utils stands on this module
+
+        v = autograd.origin(self)
+        v._backward_hooks = {} if v._backward_hooks is None else v._backward_hooks
+        return add(v._backward_hooks, hook)
+
+    def register_post_accumulate_grad_hook(self, hook):
+        """Call `hook` with this leaf each time its `.grad` has been added to."""
+        if not self.is_leaf:
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            )
+        from .utils.hooks import add
+
+        if self._post_accumulate_grad_hooks is None:
+            self._post_accumulate_grad_hooks = {}
+        return add(self._post_accumulate_grad_hooks, hook)
+
+    def __getstate__(self):
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support "
+                "the deepcopy protocol: copy detach()"
+            )
+        return {k: v for k, v in vars(self).items() if k not in TIES}
+
 
 def as_array(x):
     """Return an array for a NumPy scalar, a number or a list; an array stays."""
     if isinstance(x, np.generic) or not hasattr(x, "dtype"):
-        return np.asarray(x, getattr(x, "dtype", float32))
+        return np.asarray(x, getattr(x, "dtype", None) or get_default_dtype())
     return x
 
 
 def tensor(data, *, dtype=None, requires_grad=False):
     """Make a leaf: a tensor that was not computed from others, with a copy of `data`.
 
-    data: a number, nested lists of numbers, an array, or a tensor. Python's floats
-    become float32, its whole numbers int64; arrays keep their dtype.
+    data: a number, nested lists of numbers, an array, or a tensor. Python's floats get
+    the default dtype, its whole numbers int64; arrays keep their dtype.
     """
     if isinstance(data, (list, tuple)):
         data = plain(data)
@@ -201,7 +292,7 @@ def tensor(data, *, dtype=None, requires_grad=False):
     if array.dtype.kind not in "biuf":
         raise TypeError(f"a tensor holds numbers, not {array.dtype.name}")
     if dtype is None and type(data) in (float, list) and array.dtype.kind == "f":
-        dtype = float32
+        dtype = get_default_dtype()
     return Tensor(array if dtype is None else array.astype(dtype), requires_grad)
 
 
@@ -213,10 +304,15 @@ def plain(data):
 
 
 class Node:
-    """One step of a computation: its operation, its inputs, and the way back."""
+    """One step of a computation: its operation, what went in, and the way back.
 
-    def __init__(self, body, inputs, pullback):
-        self.body, self.inputs, self.pullback = body, inputs, pullback
+    edges: for each input the Node that made it, or the leaf itself; None where no
+    gradient is wanted. born: what the clock of all changes in place said.
+    """
+
+    def __init__(self, body, arrays, edges, pullback):
+        self.body, self.arrays, self.edges = body, arrays, edges
+        self.pullback, self.born = pullback, writes.count
 
     @property
     def op(self):
@@ -232,28 +328,69 @@ class Node:
 
     def free(self):
         """Let go of all that was kept for the way back."""
-        self.inputs = self.pullback = None
+        self.arrays = self.edges = self.pullback = None
 
     def kept(self):
-        """Return the inputs. Raises RuntimeError if they have been let go of."""
-        if self.inputs is None:
+        """Return the edges. Raises RuntimeError if they have been let go of."""
+        if self.edges is None:
             raise RuntimeError(autograd.SECOND_TIME)
-        return self.inputs
+        return self.edges
 
     def __call__(self, g, create_graph=False):
         """Return the gradients of the inputs for the incoming gradient `g`.
 
         With create_graph they are computed by operations on tensors, and so recorded.
         """
-        pullback = self.body(*self.kept())[1] if create_graph else self.pullback
+        pullback = self.body(*self.inputs)[1] if create_graph else self.pullback
         grads = pullback(g)
         return grads if isinstance(grads, tuple) else (grads,)
 
     def shares(self, g, create_graph=False):
-        """Yield each input that needs a gradient with its part of `g`."""
-        for x, share in zip(self.inputs, self(g, create_graph), strict=False):
-            if share is not None and autograd.needs_grad(x):
-                yield x, share() if callable(share) else share
+        """Yield where each gradient goes to, with that gradient."""
+        if self.forgotten is not None:
+            self.forgotten()
+        grads = self(g, create_graph)
+        if writes.count != self.born:
+            self.refuse_changed(grads, create_graph)
+        triples = zip(self.arrays, self.edges, grads, strict=False)
+        for i, (x, edge, share) in enumerate(triples):
+            if share is not None and edge is not None:
+                share = share() if callable(share) else share
+                if watchers:
+                    anomaly.check(self, i, share)
+                yield edge, autograd.sum_to(share, x.shape)
+
+    _backward_hooks = retainer = made = forgotten = grad_fn = None
+    is_leaf, runs_again = False, True
+
+    @property
+    def inputs(self):
+        """What went in: tensors with the past that they had then; None once freed."""
+        if self.arrays is None:
+            return None
+        return [revived(*pair) for pair in zip(self.arrays, self.edges, strict=True)]
+
+    def refuse_changed(self, grads, create_graph):
+        """Raise RuntimeError if a value that `grads` need was changed meanwhile."""
+        idle, busy = set(), set()
+        for edge, share in zip(self.edges, grads, strict=False):
+            (idle if edge is None else busy).add(getattr(share, "__code__", None))
+        needed = arrays_in(self.pullback, idle - busy - {None})
+        if self.op in OUTLINES:
+            needed = [x for x in needed if x is not self.arrays[0]]
+        elif needed and create_graph and self.runs_again:
+            needed += [x for x in self.arrays if hasattr(x, "dtype")]
+        for x in needed:
+            if (name := writes.since(self.born, x)) is not None:
+                raise RuntimeError(CHANGED.format(self.name(), x.dtype, x.shape, name))
+
+    @property
+    def next_functions(self):
+        """Where the gradients go: ((node or AccumulateGrad, 0), ...)."""
+        pairs = zip(self.arrays or (), self.edges or (), strict=True)
+        edges = [edge for x, edge in pairs if hasattr(x, "dtype")]
+        found = [AccumulateGrad(e) if e is not None and e.is_leaf else e for e in edges]
+        return tuple((e, 0) for e in found)
 
 
 # NumPy's names -> PyTorch's
@@ -288,22 +425,10 @@ def op(body, prepare=None):
     def call(*inputs, **named):
         inputs = in_order(parameters, inputs, named) if named else inputs
         inputs = inputs if prepare is None else prepare(inputs)
-        arrays, recorded = [], None
-        for x in inputs:
-            if isinstance(x, Tensor):
-                recorded = recorded or x.requires_grad
-                x = x.data
-            arrays.append(x)
-        if recorded is None:
-            raise no_tensor(body, inputs)
         try:
-            value, pullback = body(*arrays)
+            return step(body, call, inputs)
         except ValueError as error:
-            raise explained(error, arrays) from None
-        out = Tensor(value)
-        if recorded and pullback is not None and autograd.mode.recording:
-            out.requires_grad, out.grad_fn = True, Node(body, inputs, pullback)
-        return out
+            raise explained(error, inputs) from None
 
     return call
 
@@ -322,3 +447,95 @@ def method(*names):
 
 
 NUMPY = {}  # a function of NumPy -> the operation that does the same to tensors
+
+
+def revived(array, edge):
+    """Return a tensor of what went into a step, and where that came from."""
+    if edge is None:
+        return Tensor(array) if hasattr(array, "dtype") else array
+    return edge if edge.is_leaf else with_past(Tensor(array), edge)
+
+
+def with_past(t, node):
+    """Let `t` be the result of a node."""
+    t.requires_grad, t.grad_fn = True, node
+    return t
+
+
+# Steps that ask of their input only the shape and the dtype
+OUTLINES = """sum mean view squeeze unsqueeze to index added_at cumsum
+copy_slices""".split()
+
+
+CHANGED = (
+    "one of the variables needed for gradient computation has been modified by an "
+    "inplace operation: {} kept a {} tensor of shape {}, and then {}() wrote into that "
+    "memory. Use the form without an underscore there, or change a clone()."
+)
+
+
+new, ndarray = object.__new__, np.ndarray  # at hand for the busiest function
+
+
+def step(body, call, inputs):
+    """Run a body on what the inputs hold; remember the step if a gradient is wanted."""
+    arrays, edges, recorded = [], [], None
+    for x in inputs:
+        edge = None
+        if isinstance(x, Tensor):
+            if x.requires_grad:
+                recorded, edge = True, x.grad_fn or x
+            elif recorded is None:
+                recorded = False
+            x = x.data
+        arrays.append(x)
+        edges.append(edge)
+    if recorded is None:
+        raise no_tensor(body, inputs)
+    value, pullback = body(*arrays)
+    out = new(Tensor)
+    out.data = value if value.__class__ is ndarray else as_array(value)
+    if recorded and pullback is not None and autograd.mode.recording:
+        out.requires_grad = True
+        out.grad_fn = node = new(Node)
+        node.body, node.arrays, node.edges = body, arrays, edges
+        node.pullback, node.born = pullback, writes.count
+    if watchers or value.__class__ is not ndarray or value.base is not None:
+        look(out, call, inputs)
+    return out
+
+
+REVIEWS = {2**n for n in range(4, 40)}
+
+
+def look(out, call, inputs):
+    """Show a result to the watchers; note whose memory it looks at."""
+    base, parent = getattr(out.data, "base", None), inputs[0]
+    if base is not None and isinstance(parent, Tensor):
+        if base is parent.data or base is getattr(parent.data, "base", None):
+            out._view_of = parent, call, inputs[1:]
+            views = parent._views or []
+            if len(views) in REVIEWS:  # now and then, forget those that are gone
+                views = [v for v in views if v() is not None]
+            parent._views = views
+            views.append(weakref.ref(out))
+    for watch in watchers:
+        watch(out, inputs)
+
+
+# What ties a tensor to others: no copy has it
+TIES = {"_view_of", "_views", "_backward_hooks", "_post_accumulate_grad_hooks"}
+
+
+class AccumulateGrad:
+    """The end of a way back: a leaf, whose `.grad` is added to."""
+
+    def __init__(self, variable):
+        self.variable, self.next_functions = variable, ()
+
+    def name(self):
+        """Return its name, in PyTorch's style."""
+        return "torch::autograd::AccumulateGrad"
+
+    def __repr__(self):
+        return "<AccumulateGrad>"

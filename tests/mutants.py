@@ -2,6 +2,8 @@
 
     python tests/mutants.py              # every pullback, what it calls, the engine: minutes
     python tests/mutants.py mul sum      # only the operations of these names
+    python tests/mutants.py --pullbacks mul sum     # only their pullbacks, and helpers of these
+    python tests/mutants.py --differences mul sum   # by finite differences alone: quicker
 
 A mutant is a function of `mytorch` with one small fault: a sign flipped, a term or a factor
 dropped, a reduction skipped, None returned. It is made from the syntax tree, compiled, and put into
@@ -37,7 +39,7 @@ FUNCTION = (ast.FunctionDef, ast.Lambda)
 FORCED = []
 # Changes that change nothing a test could see, and why
 EQUIVALENT = {
-    "scatter: any((is_array(i) and i.dtype.kind == 'i' for i in index)) -> "
+    "added_at: any((is_array(i) and i.dtype.kind == 'i' for i in index)) -> "
     "(is_array(i) and i.dtype.kind == 'i' for i in index)": "add.at is right always, but slower",
     "operand: Tensor(x) -> x": "an array is wrapped again by the operation",
     "converted: any((isinstance(x, Tensor) for x in operands)) -> "
@@ -65,6 +67,12 @@ EQUIVALENT = {
     "listed: tuple(x) -> x": "a list does as well",
     "numeric_jacobian: 0 -> 1": "the width of a matrix without rows",
     "exact_jacobian: np.stack(rows) -> rows": "allclose takes a list",
+    "contract: len(operands) > 1 -> len(operands) < 1": "only the speed differs",
+    "contract: 1 -> 2": "only the speed differs",
+    "mirrored: True -> False": "strict=True guards against what cannot be",
+    "padded: True -> False": "strict=True guards against what cannot be",
+    "_cumprod: g -> None": "the gradient of nothing",
+    "_cumprod: g -> -g": "the gradient of nothing",
 }
 
 
@@ -450,13 +458,13 @@ def is_operation(node):
     return bool(node.decorator_list)
 
 
-def chosen(names, found):
+def chosen(names, found, pullbacks=False):
     """What to break: the named functions, or all pullbacks, what they call, and the engine."""
     helpers = gradient_helpers(found)
 
     def wanted(source, name, nested):
         if names:
-            return name.lstrip("_") in names
+            return name.lstrip("_") in names and (not pullbacks or nested or name in helpers)
         engine = source.path.name == "autograd.py" and "check" not in name
         return nested or engine or name in helpers
 
@@ -465,12 +473,14 @@ def chosen(names, found):
 
 def main(names):
     start = time.perf_counter()
+    options = {name for name in names if name.startswith("--")}
     found = sources(("ops/*.py", "autograd.py"))
-    wanted = chosen(names, found)
+    wanted = chosen([n for n in names if n not in options], found, "--pullbacks" in options)
     mutants = [m for source in found for m in source.mutants(wanted)]
     mutants = [m for m in mutants if m.change not in EQUIVALENT]
     with no_shrinking():
-        checks = watched(checks_of_the_tests())
+        rows = {row.name for row in table.ROWS if "--differences" in options}
+        checks = watched(checks_of_the_table(rows) if rows else checks_of_the_tests())
         took = time.perf_counter() - start
         print(f"{len(checks)} tests watched in {took:.0f} s", file=sys.stderr)
         left = survivors(mutants, checks, report(len(mutants)))

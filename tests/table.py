@@ -35,6 +35,16 @@ def positive(rng, shape):
     return rng.uniform(0.3, 3.0, shape)
 
 
+def inside(rng, shape):
+    """Between -1 and 1, away from both: for arcsine and arccosine."""
+    return rng.uniform(-0.9, 0.9, shape)
+
+
+def zeros_too(rng, shape):
+    """About a third are 0: for products, whose gradient must not divide."""
+    return nonzero(rng, shape) * (rng.random(shape) > 0.35)
+
+
 def nonzero(rng, shape):
     return positive(rng, shape) * rng.choice([-1.0, 1.0], shape)
 
@@ -137,6 +147,15 @@ def first(x):
     return x[0]
 
 
+def mixed(parts):
+    """One tensor of several, in which each counts differently."""
+    return sum((part * part * (k + 1)).sum() + part.sum() * k for k, part in enumerate(parts))
+
+
+def pad(m, *args, **named):
+    return m.nn.functional.pad(*args, **named)
+
+
 ANY = same()
 SOME = same(least=1)  # no maximum of nothing
 MANY = same(least=2)  # no variance of one number
@@ -144,6 +163,7 @@ PAIR = broadcast()
 CUBE = sides(3)
 CUBE1 = sides(3, least=1)
 CUBE2 = sides(3, least=2)
+THREE = fixed(((2, 3),))
 
 POINTWISE = [
     Row("add", lambda m, a, b: m.add(a, b), PAIR),
@@ -200,6 +220,43 @@ POINTWISE = [
     Row("min of two", lambda m, a, b: a.min(b), PAIR),
     Row("where method", lambda m, a, b: a.where(a > b, b), PAIR),
     Row("clone", lambda m, a: a.clone(), ANY),
+]
+
+POINTWISE += [
+    Row("tan", lambda m, a: m.tan(a), ANY, inside),
+    Row("asin", lambda m, a: m.asin(a), ANY, inside),
+    Row("acos", lambda m, a: m.acos(a), ANY, inside),
+    Row("atan", lambda m, a: m.atan(a), ANY),
+    Row("atan2", lambda m, a, b: m.atan2(a, b), PAIR, nonzero),
+    Row("sinh", lambda m, a: m.sinh(a), ANY),
+    Row("cosh", lambda m, a: m.cosh(a), ANY),
+    Row("log2", lambda m, a: m.log2(a), ANY, positive),
+    Row("log10", lambda m, a: m.log10(a), ANY, positive),
+    Row("log1p", lambda m, a: m.log1p(a), ANY, positive),
+    Row("expm1", lambda m, a: m.expm1(a), ANY),
+    Row("rsqrt", lambda m, a: m.rsqrt(a), ANY, positive),
+    Row("reciprocal", lambda m, a: m.reciprocal(a), ANY, nonzero),
+    Row("square", lambda m, a: m.square(a), ANY),
+    Row("sign", lambda m, a: m.sign(a) * a, ANY),
+    Row("floor", lambda m, a: m.floor(a) * a, ANY),
+    Row("ceil", lambda m, a: m.ceil(a) * a, ANY),
+    Row("trunc", lambda m, a: m.trunc(a * 3) * a, ANY),
+    Row("round", lambda m, a: m.round(a) * a, ANY),
+    Row("round decimals", lambda m, a: m.round(a, decimals=1) * a, ANY),
+    Row("erf", lambda m, a: m.erf(a), ANY),
+    Row("lerp", lambda m, a, b, w: m.lerp(a, b, w), broadcast(3)),
+    Row("lerp number", lambda m, a, b: a.lerp(b, 0.3), PAIR),
+    Row("clamp_min", lambda m, a: m.clamp_min(a, -0.5), ANY),
+    Row("clamp_max", lambda m, a: a.clamp_max(0.5), ANY),
+    Row("half and back", lambda m, a: (a * 8).round().half().type_as(a) * a, ANY),
+    Row("to a tensor", lambda m, a, b: a.float().to(b) * 0 + a + b, PAIR),
+    Row("masked_fill", lambda m, a: m.masked_fill(a, a > 0, 0.5), ANY),
+    Row("masked_fill wide", lambda m, a, b: a.masked_fill(b > 0, -2), fixed(((2, 3), (3,)))),
+    Row(
+        "masked_fill tensor",
+        lambda m, a, v: a.masked_fill(a > 0, v),
+        fixed(((2, 3), ()), ((3,), ())),
+    ),
 ]
 
 SHAPES = [
@@ -321,6 +378,207 @@ REDUCTIONS = [
     Row("a @ a.mT", lambda m, a: a @ a.mT, CUBE),
 ]
 
+VECTOR = fixed(((3,),), ((1,),), ((4,),))
+MATRIX = sides(2)
+MATRIX1 = sides(2, least=1)
+
+REARRANGED = [
+    Row("broadcast_to", lambda m, a: m.broadcast_to(a, (2, 3)), fixed(((3,),), ((2, 1),), ((),))),
+    Row("broadcast_to method", lambda m, a: a.broadcast_to((2, 3)), fixed(((3,),), ((2, 1),))),
+    Row("contiguous", lambda m, a: a.T.contiguous() * a.T, MATRIX),
+    Row("repeat", lambda m, a: a.repeat(2, 1, 3), fixed(((2, 3),), ((3,),), ((2, 2, 2),), ((),))),
+    Row("repeat 0", lambda m, a: a.repeat((2, 0)), fixed(((2, 3),), ((3,),))),
+    Row("tile", lambda m, a: m.tile(a, (2, 2)), fixed(((3,),), ((2, 2),), ((2, 1, 2),))),
+    Row("tile dims", lambda m, a: a.tile(2), CUBE),
+    Row("repeat_interleave", lambda m, a: m.repeat_interleave(a, 2), ANY),
+    Row("repeat_interleave 1", lambda m, a: a.repeat_interleave(3, dim=1), CUBE),
+    Row(
+        "repeat_interleave counts",
+        lambda m, a: m.repeat_interleave(a, m.tensor([2, 0, 1]), -1),
+        fixed(((3,),), ((2, 3),)),
+    ),
+    Row("unflatten", lambda m, a: m.unflatten(a, 1, (2, -1)), fixed(((3, 4),), ((2, 2, 3),))),
+    Row("unflatten -1", lambda m, a: a.unflatten(-1, (2, 2)), fixed(((3, 4),), ((4,),))),
+    Row("movedim", lambda m, a: m.movedim(a, 0, -1), CUBE),
+    Row("movedim tuples", lambda m, a: a.movedim((0, 1), (2, 0)), CUBE),
+    Row("movedim 4", lambda m, a: a.movedim((3, 0), (0, 2)), sides(4)),
+    Row("flip", lambda m, a: m.flip(a, (0, 2)), CUBE),
+    Row("flip dims", lambda m, a: a.flip(1, -1), CUBE),
+    Row("flip list", lambda m, a: a.flip([0]), CUBE),
+    Row("roll", lambda m, a: m.roll(a, 1), CUBE),
+    Row("roll 1", lambda m, a: m.roll(a, -2, 1), CUBE),
+    Row("roll dims", lambda m, a: a.roll((1, -1), (0, 2)), CUBE),
+    Row("tril", lambda m, a: m.tril(a), CUBE),
+    Row("tril -1", lambda m, a: a.tril(-1), MATRIX),
+    Row("triu", lambda m, a: m.triu(a), CUBE),
+    Row("triu 1", lambda m, a: a.triu(diagonal=1), MATRIX),
+    Row("diagonal", lambda m, a: m.diagonal(a), MATRIX),
+    Row("diagonal 1", lambda m, a: a.diagonal(1, 0, 2), CUBE),
+    Row("diagonal -1", lambda m, a: a.diagonal(offset=-1, dim1=-1, dim2=1), CUBE),
+    Row("diag", lambda m, a: m.diag(a), MATRIX),
+    Row("diag -1", lambda m, a: a.diag(-1), MATRIX),
+    Row("diag of a vector", lambda m, a: m.diag(a), VECTOR),
+    Row("diag 1 of a vector", lambda m, a: m.diag(a, diagonal=1), VECTOR),
+    Row("split", lambda m, a: mixed(m.split(a, 2)), fixed(((4, 2),), ((5,),), ((2, 3),))),
+    Row("split list", lambda m, a: mixed(a.split([1, 0, 2], 1)), fixed(((2, 3),), ((1, 3, 2),))),
+    Row("split -1", lambda m, a: mixed(m.split(a, 1, dim=-1)), MATRIX1),
+    Row("chunk", lambda m, a: mixed(m.chunk(a, 2)), fixed(((5, 2),), ((1,),), ((4,),))),
+    Row("chunk -1", lambda m, a: mixed(a.chunk(3, dim=-1)), fixed(((2, 7),), ((3,),))),
+    Row("unbind", lambda m, a: mixed(m.unbind(a)), CUBE1),
+    Row("unbind -1", lambda m, a: mixed(a.unbind(-1)), CUBE1),
+    Row("meshgrid", lambda m, a, b: mixed(m.meshgrid(a, b, indexing="ij")), fixed(((2,), (3,)))),
+    Row(
+        "meshgrid xy", lambda m, a, b: mixed(m.meshgrid([a, b], indexing="xy")), fixed(((2,), (3,)))
+    ),
+    Row("pad", lambda m, a: pad(m, a, (1, 2)), CUBE),
+    Row("pad two", lambda m, a: pad(m, a, [1, 0, 2, 1], value=1.5), CUBE),
+    Row("pad to nothing", lambda m, a: pad(m, a, (-1, -1)), fixed(((3, 2),))),
+    Row("pad negative", lambda m, a: pad(m, a, (-1, 1, 2, -1)), CUBE2),
+    Row("pad reflect", lambda m, a: pad(m, a, (2, 1), "reflect"), fixed(((2, 3),), ((2, 2, 4),))),
+    Row(
+        "pad replicate", lambda m, a: pad(m, a, (2, 1), "replicate"), fixed(((2, 3),), ((2, 2, 2),))
+    ),
+    Row("pad circular", lambda m, a: pad(m, a, (2, 1), "circular"), fixed(((2, 3),), ((2, 2, 4),))),
+    Row("pad circular, cut", lambda m, a: pad(m, a, (-1, 1), "circular"), fixed(((2, 3),))),
+    Row(
+        "pad reflect two",
+        lambda m, a: pad(m, a, (1, 1, 0, 2), "reflect"),
+        fixed(((1, 1, 3, 3),), ((1, 2, 3, 2),)),
+    ),
+    Row("pad nothing", lambda m, a: pad(m, a, (0, 0), "circular"), fixed(((2, 3),))),
+]
+
+BY_PLACE = [
+    Row("gather", lambda m, a: m.gather(a, 1, index(m, [[0, 2, 2, 1], [1, 1, 1, 1]])), THREE),
+    Row("gather 0", lambda m, a: a.gather(0, index(m, [[1, 0], [1, 1], [0, 0]])), THREE),
+    Row("gather -1", lambda m, a: a.gather(dim=-1, index=index(m, [[[1], [0]]])), CUBE2),
+    Row("gather of a vector", lambda m, a: a.gather(0, index(m, [1, 1, 0])), fixed(((2,),))),
+    Row("gather of a number", lambda m, a: a.gather(0, index(m, 0)), fixed(((),))),
+    Row("gather one of a vector", lambda m, a: a.gather(0, index(m, 1)), fixed(((3,),))),
+    Row("gather a vector of one", lambda m, a: a.gather(0, index(m, [0, 0])), fixed(((),))),
+    Row("gather int32", lambda m, a: a.gather(0, index(m, [[0, 1, 1]]).int()), THREE),
+    Row("take_along_dim", lambda m, a: m.take_along_dim(a, index(m, [[0, 2]]), 1), THREE),
+    Row("take_along_dim 0", lambda m, a: a.take_along_dim(index(m, [[[1]], [[0]]]), dim=0), CUBE2),
+    Row(
+        "take_along_dim flat",
+        lambda m, a: m.take_along_dim(a.contiguous(), index(m, [3, 0, 3])),
+        THREE,
+    ),
+    Row("index_select", lambda m, a: m.index_select(a, 1, index(m, [2, 0, 2])), THREE),
+    Row("index_select 0", lambda m, a: a.index_select(0, index(m, [1])), CUBE2),
+    Row("index_select -1", lambda m, a: a.index_select(-1, index(m, 0)), CUBE2),
+    Row("index_select none", lambda m, a: a.index_select(0, index(m, [0])[:0]), CUBE2),
+    Row(
+        "index_add",
+        lambda m, a, b: m.index_add(a, 1, index(m, [2, 0, 2]), b, alpha=2),
+        fixed(((2, 3), (2, 3))),
+    ),
+    Row("index_add 0", lambda m, a, b: a.index_add(0, index(m, [1]), b), fixed(((2, 3), (1, 3)))),
+    Row(
+        "scatter",
+        lambda m, a, b: m.scatter(a, 1, index(m, [[0, 2], [1, 0]]), b),
+        fixed(((2, 3), (2, 2)), ((3, 4), (2, 2))),
+    ),
+    Row("scatter 0", lambda m, a, b: a.scatter(0, index(m, [1, 0]), b), fixed(((3,), (2,)))),
+    Row("scatter number", lambda m, a: a.scatter(1, index(m, [[0, 2], [1, 0]]), 2.0), THREE),
+    Row("scatter a number", lambda m, a, b: a.scatter(0, index(m, 0), b), fixed(((), ()))),
+    Row(
+        "scatter_add",
+        lambda m, a, b: m.scatter_add(a, 1, index(m, [[0, 2, 2], [1, 1, 1]]), b),
+        fixed(((2, 3), (2, 3)), ((3, 4), (2, 3))),
+    ),
+    Row(
+        "scatter_add 0",
+        lambda m, a, b: a.scatter_add(-2, index(m, [[1, 0], [1, 1], [1, 1]]), b),
+        fixed(((2, 2), (3, 2)), ((2, 3), (3, 2))),
+    ),
+    Row("masked_select", lambda m, a: m.masked_select(a, a > 0), ANY),
+    Row("masked_select wide", lambda m, a, b: a.masked_select(b > 0), fixed(((3,), (2, 1)))),
+    Row("sort", lambda m, a: first(m.sort(a)), CUBE),
+    Row("sort 0", lambda m, a: m.sort(a, 0, descending=True).values, CUBE),
+    Row("sort of a number", lambda m, a: a.sort().values, fixed(((),))),
+    Row("topk", lambda m, a: first(m.topk(a, 2)), CUBE2),
+    Row("topk 1", lambda m, a: a.topk(1, 1, largest=False).values, CUBE1),
+    Row("topk of many", lambda m, a: a.topk(3, dim=0).values, fixed(((7, 2),), ((5,),))),
+    Row("topk least", lambda m, a: a.topk(3, 0, largest=False).values, fixed(((7, 2),), ((5,),))),
+    Row("topk all", lambda m, a: a.topk(3).values, fixed(((2, 3),))),
+    Row("topk of a number", lambda m, a: a.topk(1).values, fixed(((),))),
+    Row("topk none", lambda m, a: a.topk(0).values, CUBE1),
+]
+
+SCANS = [
+    Row("cumsum", lambda m, a: m.cumsum(a, 0), CUBE),
+    Row("cumsum -1", lambda m, a: a.cumsum(dim=-1), ANY),
+    Row("prod", lambda m, a: m.prod(a), ANY, nonzero),
+    Row("prod with zeros", lambda m, a: m.prod(a), ANY, zeros_too),
+    Row("prod 1", lambda m, a: m.prod(a, 1), CUBE, zeros_too),
+    Row("prod keepdim", lambda m, a: a.prod(dim=-1, keepdim=True), CUBE, zeros_too),
+    Row("cumprod", lambda m, a: m.cumprod(a, 1), CUBE, zeros_too),
+    Row("cumprod -1", lambda m, a: a.cumprod(dim=-1), ANY, nonzero),
+    Row("norm", lambda m, a: m.norm(a), SOME, nonzero),
+    Row("norm 2", lambda m, a: a.norm(2, 1), CUBE1, nonzero),
+    Row("norm 1", lambda m, a: m.norm(a, 1, dim=(0, 2)), CUBE1, nonzero),
+    Row("norm 3", lambda m, a: a.norm(p=3, dim=-1, keepdim=True), CUBE1, nonzero),
+    Row("norm 1.5", lambda m, a: a.norm(1.5), CUBE1, nonzero),
+    Row("norm inf", lambda m, a: m.norm(a, float("inf"), 1), CUBE1, nonzero),
+    Row("norm -inf", lambda m, a: m.norm(a, float("-inf"), 0), CUBE1, nonzero),
+    Row("norm keepdim", lambda m, a: m.norm(a, keepdim=True), CUBE1, nonzero),
+    Row("normalize", lambda m, a: m.nn.functional.normalize(a), CUBE1, nonzero),
+    Row("normalize 1", lambda m, a: m.nn.functional.normalize(a, 1.0, dim=0), CUBE1, nonzero),
+    Row("sum dtype", lambda m, a: a.sum(dtype=m.float64), ANY),
+]
+
+EINSUMS = {
+    "ij,jk->ik": [((2, 3), (3, 4)), ((2, 1), (3, 4)), ((2, 3), (1, 1))],
+    "ij,jk": [((2, 3), (3, 2))],
+    "ba": [((2, 3),)],
+    "ii": [((3, 3),)],
+    "ii->i": [((3, 3),)],
+    "iij->j": [((2, 2, 3),)],
+    "iijj->ij": [((2, 2, 3, 3),)],
+    "iii": [((3, 3, 3),)],
+    "ij->": [((2, 3),)],
+    "ij->j": [((2, 3),), ((0, 3),)],
+    "ij->ji": [((2, 3),)],
+    "i,j->ij": [((2,), (3,))],
+    "i,i": [((3,), (3,)), ((3,), (1,))],
+    "i,j->": [((2,), (3,))],
+    "ij,ij->i": [((2, 3), (2, 3)), ((2, 3), (1, 3))],
+    "bij,bjk->bik": [((2, 2, 3), (2, 3, 2)), ((1, 2, 3), (2, 3, 2))],
+    "bhqd,bhkd->bhqk": [((2, 1, 2, 3), (2, 1, 2, 3))],
+    "...ij,...jk->...ik": [((2, 3), (2, 3, 2)), ((2, 1, 2, 3), (3, 3, 2))],
+    "...ij->...ji": [((2, 3),), ((2, 2, 3),)],
+    "i...->...": [((2, 3),), ((2,),)],
+    "...i,i": [((2, 3), (3,))],
+    "i...": [((2, 3, 2),)],
+    "ij...->i": [((2, 3, 2),)],
+    "...": [((2, 3),), ((),)],
+    "ij,j,jk->ik": [((2, 3), (3,), (3, 2))],
+    "i,i,i->i": [((3,), (3,), (3,)), ((3,), (1,), (3,))],
+    "ii,i->": [((3, 3), (3,))],
+    "ii,jj->ij": [((2, 2), (3, 3))],
+    "ij,kj->": [((2, 3), (2, 3))],
+    " i j , j k -> i k ": [((2, 3), (3, 2))],
+    ",i->i": [((), (3,))],
+    "Ab,bA": [((2, 3), (3, 2))],
+    "bA": [((2, 3),)],
+}
+
+PRODUCTS = [
+    Row(f"einsum {equation}", lambda m, *xs, e=equation: m.einsum(e, *xs), fixed(*shapes))
+    for equation, shapes in EINSUMS.items()
+]
+PRODUCTS += [
+    Row("einsum list", lambda m, a, b: m.einsum("i,i->i", [a, b]), fixed(((3,), (3,)))),
+    Row("einsum of one twice", lambda m, a: m.einsum("ij,kj->ik", a, a), MATRIX),
+    Row("dot", lambda m, a, b: m.dot(a, b), fixed(((3,), (3,)), ((0,), (0,)))),
+    Row("outer", lambda m, a, b: m.outer(a, b), fixed(((2,), (3,)), ((0,), (3,)))),
+    Row("mm", lambda m, a, b: m.mm(a, b), fixed(((2, 3), (3, 2)))),
+    Row("mv", lambda m, a, b: m.mv(a, b), fixed(((2, 3), (3,)))),
+    Row("bmm", lambda m, a, b: m.bmm(a, b), fixed(((2, 2, 3), (2, 3, 1)))),
+    Row("trace", lambda m, a: m.trace(a), fixed(((3, 3),))),
+]
+
 PLAIN = [
     Row("eq", lambda m, a, b: m.eq(a, b), PAIR, differentiable=False),
     Row("a == a", lambda m, a: a == a, ANY, differentiable=False),
@@ -356,7 +614,43 @@ PLAIN = [
     Row("long", lambda m, a: (a * 3).long(), ANY, differentiable=False),
 ]
 
+QUESTIONS = {
+    "logical_and": (lambda m, a, b: m.logical_and(a > 0, b), PAIR),
+    "logical_or": (lambda m, a, b: m.logical_or(a > 0, b < 0), PAIR),
+    "logical_xor": (lambda m, a, b: (a > 0).logical_xor(b > 0), PAIR),
+    "logical_not": (lambda m, a: m.logical_not(a > 0), ANY),
+    "logical_not number": (lambda m, a: a.logical_not(), ANY),
+    "a ^ b": (lambda m, a, b: (a > 0) ^ (b > 0), PAIR),
+    "isnan": (lambda m, a: m.isnan(a), ANY),
+    "isinf": (lambda m, a: a.isinf(), ANY),
+    "isfinite": (lambda m, a: m.isfinite(a), ANY),
+    "nonzero": (lambda m, a: m.nonzero(a > 0), ANY),
+    "nonzero tuple": (lambda m, a: (a > 0).nonzero(as_tuple=True)[-1], ANY),
+    "count_nonzero": (lambda m, a: m.count_nonzero(a > 0), ANY),
+    "count_nonzero 1": (lambda m, a: (a > 0).count_nonzero(dim=1), CUBE),
+    "norm 0": (lambda m, a: a.detach().norm(0, dim=1), CUBE1),
+    "sort indices": (lambda m, a: m.sort(a, dim=1).indices, CUBE),
+    "argsort": (lambda m, a: m.argsort(a), ANY),
+    "argsort 0": (lambda m, a: a.argsort(0, descending=True), CUBE),
+    "topk indices": (lambda m, a: a.topk(2, 0).indices, CUBE2),
+    "unique": (lambda m, a: m.unique((a > 0).long()), ANY),
+    "unique inverse": (lambda m, a: m.unique((a * 2).long(), return_inverse=True)[1], ANY),
+    "unique counts": (lambda m, a: (a * 2).long().unique(return_counts=True)[1], ANY),
+    "bincount": (lambda m, a: m.bincount((a.abs() * 2).long(), minlength=3), VECTOR),
+    "bincount weights": (lambda m, a: (a.abs() * 2).long().bincount(a.detach()), VECTOR),
+    "empty_like": (lambda m, a: m.empty_like(a) * 0 == 0, fixed(((0,),))),
+    "full_like": (lambda m, a: m.full_like(a, 2), ANY),
+    "int": (lambda m, a: (a * 3).int(), ANY),
+    "byte": (lambda m, a: (a.abs() * 3).byte(), ANY),
+    "half": (lambda m, a: a.detach().half(), ANY),
+    "scatter mask": (lambda m, a: (a > 0).scatter(1, index(m, [[0, 2], [1, 0]]), True), THREE),
+}
+PLAIN += [
+    Row(name, call, shapes, differentiable=False) for name, (call, shapes) in QUESTIONS.items()
+]
+
 ROWS = [*POINTWISE, *SHAPES, *INDEXING, *REDUCTIONS]
+ROWS += [*REARRANGED, *BY_PLACE, *SCANS, *PRODUCTS]
 
 
 # Tensors, arrays, derivatives

@@ -1,5 +1,14 @@
-"""Written in chapter 2.3."""
+"""Written in chapters 2.3, 2.3b, 2.3c and 2.6."""
 
-from . import indexing, linalg, pointwise, reduction, shape
+from . import indexing, inplace, linalg, pointwise, reduction, shape, softmax, sorting
 
-__all__ = ["indexing", "linalg", "pointwise", "reduction", "shape"]
+__all__ = [
+    "indexing",
+    "linalg",
+    "pointwise",
+    "reduction",
+    "shape",
+    "sorting",
+    "inplace",
+    "softmax",
+]

@@ -1,6 +1,6 @@
 """Operations that make one number of many: sums, means, extremes.
 
-Written in chapter 2.3.
+Written in chapters 2.3 and 2.3b.
 """
 
 import functools
@@ -9,11 +9,11 @@ from collections import namedtuple
 
 import numpy as np
 
-from ..dtypes import float32
+from ..dtypes import get_default_dtype, int64
 from ..errors import position
 from ..tensor import NUMPY, Tensor, method, op
 from .pointwise import maximum, minimum
-from .shape import squeeze
+from .shape import reshape, squeeze, stack, unsqueeze
 
 
 def axes(input, dim):
@@ -47,11 +47,10 @@ def count(input, dim):
 
 
 @method
-@op
-def sum(input, dim=None, keepdim=False):
+def sum(input, dim=None, keepdim=False, *, dtype=None):
     """Add up all elements, or those along `dim` (one dimension or several)."""
-    y = np.sum(input, axis=axes(input, dim), keepdims=keepdim)
-    return y, lambda g: spread(g, input, dim, keepdim)
+    x = roomy(input, dtype)
+    return _sum(x, dim, keepdim).to(x.dtype)
 
 
 @method
@@ -196,10 +195,10 @@ def all(input, dim=None, keepdim=False):
 
 
 def floats(inputs):
-    """Let an operation compute in float32 where it got whole numbers."""
+    """Let an operation compute in floats where it got whole numbers."""
     x = inputs[0]
     whole = isinstance(x, Tensor) and x.dtype.kind != "f"
-    return (x.to(float32), *inputs[1:]) if whole else inputs
+    return (x.to(get_default_dtype()), *inputs[1:]) if whole else inputs
 
 
 def largest(input, dim):
@@ -228,3 +227,131 @@ NUMPY |= {np.std: functools.partial(std, correction=0)}
 NUMPY |= {np.max: amax, np.min: amin, np.argmax: argmax, np.argmin: argmin}
 NUMPY |= {np.any: any, np.all: all}
 NUMPY |= {np.take_along_axis: _pick}
+
+
+def roomy(input, dtype=None):
+    """Return `input` in the dtype of its sums and products: int64 of whole numbers."""
+    if dtype is None and input.dtype.kind == "f":
+        return input
+    return input.to(int64 if dtype is None else dtype)
+
+
+@op
+def _sum(input, dim=None, keepdim=False):
+    y = np.sum(input, axis=axes(input, dim), keepdims=keepdim)
+    return y, lambda g: spread(g, input, dim, keepdim)
+
+
+NUMPY |= {np.sum: _sum}
+
+
+@op
+def _cumsum(input, dim):
+    dims = (position(dim, input.ndim),)
+
+    def pullback(g):
+        return np.flip(np.cumsum(np.flip(g, dims), *dims), dims)
+
+    return np.cumsum(input, *dims), pullback
+
+
+@method
+def cumsum(input, dim, *, dtype=None):
+    """Return the running sums along `dim`: y[i] = x[0] + ... + x[i]."""
+    x, dim = roomy(input, dtype), position(dim, input.ndim)
+    return _cumsum(x, dim).to(x.dtype) if x.ndim else x.clone()
+
+
+def at(dim, index):
+    """Return what picks by `index` along one dimension."""
+    return (*[slice(None)] * dim, index)
+
+
+def before(x, dim):
+    """Return, for each element, the product of all that come before it along `dim`."""
+    one, rest = np.ones_like(x[at(dim, slice(0, 1))]), x[at(dim, slice(None, -1))]
+    return np.cumprod(np.concatenate([one, rest], dim), dim)
+
+
+def after(x, dim):
+    """Return, for each element, the product of all that come after it."""
+    return np.flip(before(np.flip(x, (dim,)), dim), (dim,))
+
+
+@op
+def _prod(input, dim):
+    def pullback(g):
+        return np.expand_dims(g, dim) * before(input, dim) * after(input, dim)
+
+    return np.prod(input, dim), pullback
+
+
+@method
+def prod(input, dim=None, keepdim=False, *, dtype=None):
+    """Multiply all elements, or those along one `dim`."""
+    x = roomy(input, dtype)
+    if dim is None or x.ndim == 0:
+        return _prod(reshape(x, (-1,)), position(dim or 0, 1)).to(x.dtype)
+    dim = position(dim, x.ndim)
+    y = _prod(x, dim).to(x.dtype)
+    return unsqueeze(y, dim) if keepdim else y
+
+
+@op
+def _cumprod(input, dim):
+    def pullback(g):
+        n = input.shape[dim]
+        if n == 0:
+            return g
+        sums = [g[at(dim, n - 1)]]
+        for k in reversed(range(n - 1)):
+            sums.append(g[at(dim, k)] + input[at(dim, k + 1)] * sums[-1])
+        return before(input, dim) * np.stack(sums[::-1], dim)
+
+    return np.cumprod(input, dim), pullback
+
+
+@method
+def cumprod(input, dim, *, dtype=None):
+    """Return the running products along `dim`: y[i] = x[0] * ... * x[i]."""
+    x, dim = roomy(input, dtype), position(dim, input.ndim)
+    return _cumprod(x, dim).to(x.dtype) if x.ndim else x.clone()
+
+
+NUMPY |= {np.cumsum: _cumsum, np.cumprod: _cumprod, np.prod: _prod, np.stack: stack}
+
+
+@op
+def _norm(input, p, dim, keepdim):
+    size = np.abs(input)
+    y = np.sum(size**p, axis=axes(input, dim), keepdims=keepdim) ** (1 / p)
+
+    def pullback(g):
+        slope = input
+        if p != 2:
+            slope = np.sign(input) * (size + (size == 0)) ** (p - 1)
+        safe = y + (y == 0)  # where it is 0, the slope is, too
+        return spread(g / safe ** (p - 1), input, dim, keepdim) * slope
+
+    return y, pullback
+
+
+@method
+def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
+    """Return (sum of |x|^p)^(1/p): the length, for p = 2 or "fro".
+
+    p: also 0 (how many are not 0), inf and -inf (the largest and smallest size).
+    """
+    x = input if dtype is None else input.to(dtype)
+    refuse_integers("linalg.vector_norm", x)
+    if p == 0:
+        return sum((x != 0).to(x.dtype), dim, keepdim)
+    if p in (math.inf, -math.inf):
+        return (amax if p > 0 else amin)(x.abs(), dim, keepdim)
+    return _norm(x, 2 if p == "fro" else p, dim, keepdim)
+
+
+@method
+def count_nonzero(input, dim=None):
+    """Return how many elements are not 0: of all, or along `dim`."""
+    return sum(input != 0, dim)

@@ -1,6 +1,6 @@
 """Operations that give the elements another shape, or put tensors together.
 
-Written in chapter 2.3.
+Written in chapters 2.3 and 2.3b.
 """
 
 import math
@@ -179,3 +179,208 @@ def stack(tensors, dim=0):
 NUMPY |= {np.reshape: reshape, np.squeeze: squeeze, np.expand_dims: unsqueeze}
 NUMPY |= {np.transpose: permute, np.swapaxes: transpose, np.broadcast_to: expand}
 NUMPY |= {np.concatenate: cat}
+
+
+def repeat(input, repeats):
+    """Lay copies of `input` side by side, so many along each dimension."""
+    added = len(repeats) - input.ndim
+    if added < 0:
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of "
+            "dimensions of tensor"
+        )
+    sizes = (1,) * added + input.shape
+    pairs = [(1, n) for n in sizes], list(zip(repeats, sizes, strict=True))
+    single, many = ([n for pair in row for n in pair] for row in pairs)
+    copies = expand(reshape(input, single), many)
+    return reshape(copies, [r * n for r, n in pairs[1]])
+
+
+@method
+@op
+def flip(input, dims):
+    """Turn the elements around along each of `dims`."""
+    return np.flip(input, dims), lambda g: np.flip(g, dims)
+
+
+@method
+@op
+def roll(input, shifts, dims=None):
+    """Move the elements on along `dims`; those that leave come in again.
+
+    shifts, dims: numbers, or tuples of one length. Without dims: as one long row.
+    """
+    count, along = np.size(shifts), np.size(dims) if dims is not None else 0
+    if count != along and (count, along) != (1, 0):
+        message = f"shifts: {count}, dims:{along}"
+        raise RuntimeError(f"shifts and dimensions must align. {message}")
+    back = tuple(-n for n in shifts) if isinstance(shifts, (tuple, list)) else -shifts
+    return np.roll(input, shifts, dims), lambda g: np.roll(g, back, dims)
+
+
+def refuse_flat(name, input):
+    """Raise RuntimeError if `input` is not at least a matrix."""
+    if len(input.shape) < 2:
+        message = f"{name}: input tensor must have at least 2 dimensions"
+        raise RuntimeError(message)
+
+
+@method
+@op
+def tril(input, diagonal=0):
+    """Keep what is on and below a diagonal; 0 elsewhere."""
+    refuse_flat("tril", input)
+    return np.tril(input, diagonal), lambda g: np.tril(g, diagonal)
+
+
+@method
+@op
+def triu(input, diagonal=0):
+    """Keep what is on and above a diagonal; 0 elsewhere."""
+    refuse_flat("triu", input)
+    return np.triu(input, diagonal), lambda g: np.triu(g, diagonal)
+
+
+@method
+def contiguous(input):
+    """Return the tensor, or a copy of it, with its elements in order in memory."""
+    return input if input.is_contiguous() else _contiguous(input)
+
+
+@op
+def _contiguous(input):
+    y = input if isinstance(input, Tensor) else np.copy(input, order="C")
+    return y, lambda g: g
+
+
+@method
+def is_contiguous(input):
+    """Tell whether the elements are in order in memory."""
+    return input.data.flags.c_contiguous
+
+
+def broadcast_to(input, size):
+    """Return `input` stretched to a shape that it broadcasts to, without copying."""
+    return expand(input, size)
+
+
+def tile(input, dims):
+    """Do as `repeat` does; dimensions that are not given are repeated once."""
+    return repeat(input, (1,) * (input.ndim - len(dims)) + tuple(dims))
+
+
+NUMPY |= {np.flip: flip, np.roll: roll, np.tril: tril, np.triu: triu}
+method("repeat")(variadic(repeat))
+method("tile")(variadic(tile))
+method("broadcast_to")(variadic(broadcast_to))
+method("flip")(variadic(flip))
+
+
+@method
+def unflatten(input, dim, sizes):
+    """Make several dimensions of one; one of the sizes may be -1."""
+    dim, sizes = position(dim, input.ndim), tuple(sizes)
+    n, known = input.shape[dim], math.prod(s for s in sizes if s != -1)
+    if -1 in sizes and known:
+        sizes = tuple(n // known if s == -1 else s for s in sizes)
+    if math.prod(sizes) != n:
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of "
+            f"dim {dim} ({n}) in the input tensor"
+        )
+    return reshape(input, (*input.shape[:dim], *sizes, *input.shape[dim + 1 :]))
+
+
+@method
+def movedim(input, source, destination):
+    """Put dimensions at other places; the rest keep their order."""
+    pairs = [(x,) if isinstance(x, int) else x for x in (source, destination)]
+    if len(pairs[0]) != len(pairs[1]):
+        raise RuntimeError("movedim: source and destination must have the same length")
+    source, destination = ([position(d, input.ndim) for d in x] for x in pairs)
+    order = [d for d in range(input.ndim) if d not in source]
+    for place, d in sorted(zip(destination, source, strict=True)):
+        order.insert(place, d)
+    return permute(input, order)
+
+
+def split(tensor, split_size_or_sections, dim=0):
+    """Cut a tensor along `dim`: into pieces of one size (the last may be smaller), or
+    of the sizes in a list. Raises RuntimeError if these do not add up."""
+    dim, sizes = position(dim, tensor.ndim), split_size_or_sections
+    n = tensor.shape[dim]
+    if isinstance(sizes, int):
+        if sizes < 0 or (sizes == 0 and n):
+            raise RuntimeError(f"split_size {sizes} does not fit dimension size {n}")
+        sizes = [min(sizes, n - i) for i in range(0, n, sizes or 1)] or [0]
+    if min(sizes, default=0) < 0:
+        raise RuntimeError(f"split_sizes {list(sizes)} have a negative entry")
+    if sum(sizes) != n:
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes to sum exactly to {n} (input "
+            f"tensor's size at dimension {dim}), but got split_sizes={list(sizes)}"
+        )
+    before = (slice(None),) * dim
+    pairs = zip(sizes, accumulate(sizes), strict=True)
+    return tuple(tensor[(*before, slice(end - n, end))] for n, end in pairs)
+
+
+@method("split")
+def _split_method(self, split_size, dim=0):
+    return split(self, split_size, dim)
+
+
+@method
+def chunk(input, chunks, dim=0):
+    """Cut a tensor along `dim` into so many pieces, as equal as can be."""
+    if chunks <= 0:
+        message = f"chunk expects `chunks` to be greater than 0, got: {chunks}"
+        raise RuntimeError(message)
+    n = input.shape[position(dim, input.ndim)]
+    return split(input, -(-n // chunks) if n else [0] * chunks, dim)
+
+
+@method
+def unbind(input, dim=0):
+    """Return the slices along `dim`, a tuple; that dimension goes."""
+    before = (slice(None),) * position(dim, input.ndim)
+    return tuple(input[(*before, i)] for i in range(input.shape[dim]))
+
+
+def meshgrid(*tensors, indexing="ij"):
+    """Stretch vectors over a grid: out[k][i, j, ...] is tensors[k] at its own index.
+
+    indexing: "xy" swaps the first two dimensions of the grid.
+    """
+    if isinstance(tensors[0], (list, tuple)):
+        tensors = tensors[0]
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(f'indexing must be "xy" or "ij", but received: {indexing}')
+    if any(t.ndim > 1 for t in tensors):
+        raise RuntimeError("torch.meshgrid: Expected 0D or 1D tensors")
+    shape = [t.numel() for t in tensors]
+    ones = [1] * len(shape)
+    grids = [
+        expand(reshape(t, [*ones[:d], -1, *ones[d + 1 :]]), shape)
+        for d, t in enumerate(tensors)
+    ]
+    swap = indexing == "xy" and len(shape) > 1
+    return tuple(transpose(g, 0, 1) if swap else g for g in grids)
+
+
+def padded(x, pairs, value):
+    """Return `x` with a number added, or elements taken away, at each end."""
+    if isinstance(x, Tensor):
+        return _pad(x, pairs, value)
+    sizes = list(zip(x.shape, pairs, strict=True))
+    if any(n + min(a, 0) + min(b, 0) < 0 for n, (a, b) in sizes):
+        raise RuntimeError(f"padding {pairs} takes more than the shape {x.shape} has")
+    kept = tuple(slice(max(-a, 0), n + b) for n, (a, b) in sizes)
+    added = [(max(a, 0), max(b, 0)) for a, b in pairs]
+    return np.pad(x[kept], added, constant_values=value)
+
+
+@op
+def _pad(input, pairs, value):
+    back = [(-left, -right) for left, right in pairs]
+    return padded(input, pairs, value), lambda g: padded(g, back, 0)
