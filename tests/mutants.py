@@ -354,7 +354,8 @@ class Collect:
 
 def checks_of_the_tests():
     plugin = Collect()
-    files = [str(HERE / f"test_{name}.py") for name in ("ops", "autograd", "torch")]
+    names = ("ops", "autograd", "torch", "cross_entropy", "losses", "modules")
+    files = [str(HERE / f"test_{name}.py") for name in names]
     with contextlib.redirect_stdout(io.StringIO()):
         pytest.main(["-q", "-p", "no:cacheprovider", *files], plugins=[plugin])
     return plugin.checks
@@ -474,7 +475,7 @@ def chosen(names, found, pullbacks=False):
 def main(names):
     start = time.perf_counter()
     options = {name for name in names if name.startswith("--")}
-    found = sources(("ops/*.py", "autograd.py"))
+    found = sources(("ops/*.py", "autograd.py", "nn/functional.py"))
     wanted = chosen([n for n in names if n not in options], found, "--pullbacks" in options)
     mutants = [m for source in found for m in source.mutants(wanted)]
     mutants = [m for m in mutants if m.change not in EQUIVALENT]

@@ -67,20 +67,23 @@ method("__imul__")(in_place(mul))
 method("__itruediv__")(in_place(div))
 
 
-@method
-def scatter(input, dim, index, src):
-    """Return a copy of `input` with src[i][j] at [i][index[i][j]], here for dim = 1.
-
-    src: a tensor, or one number for all places. Two values for one place: the last.
-    """
-    where = places(checked(index, dim, input), dim, input)
-    part = source_part(src, index, input) if isinstance(src, Tensor) else src
-    return reshape(_put(reshape(input, (-1,)), (where,), part), input.shape)
+def added_at(g, index, like):
+    """Return zeros in the shape of `like`, with `g` added at `index`."""
+    if isinstance(g, Tensor):
+        return _added_at(g, index, like)
+    out = np.zeros_like(like, dtype=g.dtype)
+    if any(is_array(i) and i.dtype.kind == "i" for i in index):
+        if out.ndim == 1:  # NumPy is fast with rows
+            index, g = tuple(np.ravel(i) for i in index), np.ravel(g)
+        np.add.at(out, index, g)  # a place may be named twice
+    else:
+        out[index] = g
+    return out
 
 
 @op
-def _scatter(g, index, like):
-    return scatter(g, index, like), lambda h: h[index]
+def _added_at(g, index, like):
+    return added_at(g, index, like), lambda h: h[index]
 
 
 @op
@@ -150,25 +153,6 @@ def setitem(input, index, value):
     else:
         place = _index(place, last)
         change(place, _fill, source(place, value))
-
-
-def added_at(g, index, like):
-    """Return zeros in the shape of `like`, with `g` added at `index`."""
-    if isinstance(g, Tensor):
-        return _added_at(g, index, like)
-    out = np.zeros_like(like, dtype=g.dtype)
-    if any(is_array(i) and i.dtype.kind == "i" for i in index):
-        if out.ndim == 1:  # NumPy is fast with rows
-            index, g = tuple(np.ravel(i) for i in index), np.ravel(g)
-        np.add.at(out, index, g)  # a place may be named twice
-    else:
-        out[index] = g
-    return out
-
-
-@op
-def _added_at(g, index, like):
-    return added_at(g, index, like), lambda h: h[index]
 
 
 def places(index, dim, input):
@@ -249,6 +233,17 @@ def source_part(src, index, input):
     if src.shape == index.shape:
         return src
     return _index(src, tuple(slice(n) for n in index.shape))
+
+
+@method
+def scatter(input, dim, index, src):
+    """Return a copy of `input` with src[i][j] at [i][index[i][j]], here for dim = 1.
+
+    src: a tensor, or one number for all places. Two values for one place: the last.
+    """
+    where = places(checked(index, dim, input), dim, input)
+    part = source_part(src, index, input) if isinstance(src, Tensor) else src
+    return reshape(_put(reshape(input, (-1,)), (where,), part), input.shape)
 
 
 @method
