@@ -23,11 +23,14 @@ def unwrap(x):
     return x
 
 
-def wrap(x):
-    """Make arrays Ducks, and NumPy's scalars too: like CuPy, a Duck reduces to a 0-d array."""
+def wrap(x, source=None):
+    """Make arrays Ducks, and NumPy's scalars too: like CuPy, a Duck reduces to a 0-d array.
+
+    source: the Duck that they may be views of.
+    """
     if isinstance(x, np.ndarray | np.generic):
-        return Duck(np.asarray(x))
-    return type(x)(wrap(y) for y in x) if type(x) in (tuple, list) else x
+        return Duck(np.asarray(x), source)
+    return type(x)(wrap(y, source) for y in x) if type(x) in (tuple, list) else x
 
 
 class Duck(NDArrayOperatorsMixin):
@@ -35,16 +38,18 @@ class Duck(NDArrayOperatorsMixin):
 
     __array_priority__ = 100
 
-    def __init__(self, inner):
+    def __init__(self, inner, source=None):
         assert isinstance(inner, np.ndarray)
-        self.inner = inner
+        self.inner, self.base = inner, None
+        if isinstance(source, Duck) and np.may_share_memory(inner, source.inner):
+            self.base = source if source.base is None else source.base
 
     shape = property(lambda self: self.inner.shape)
     ndim = property(lambda self: self.inner.ndim)
     size = property(lambda self: self.inner.size)
     dtype = property(lambda self: self.inner.dtype)
     flags = property(lambda self: self.inner.flags)
-    T = property(lambda self: Duck(self.inner.T))
+    T = property(lambda self: Duck(self.inner.T, self))
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=(), **kwargs):
         named = unwrap({**kwargs, "out": out} if out else kwargs)
@@ -54,13 +59,13 @@ class Duck(NDArrayOperatorsMixin):
     def __array_function__(self, func, types, args, kwargs):
         if not all(issubclass(t, Duck) for t in types):
             return NotImplemented
-        return wrap(func(*unwrap(args), **unwrap(kwargs)))
+        return wrap(func(*unwrap(args), **unwrap(kwargs)), *args[:1])
 
     def __array__(self, *args, **kwargs):
         raise TypeError("Implicit conversion to a NumPy array is not allowed")
 
     def __getitem__(self, index):
-        return wrap(self.inner[unwrap(index)])
+        return wrap(self.inner[unwrap(index)], self)
 
     def __setitem__(self, index, value):
         self.inner[unwrap(index)] = unwrap(value)

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import functools
 import gc
 import itertools
 import pathlib
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from mytorch import autograd
 
+from duck import Duck
 from table import array
 
 
@@ -1042,6 +1044,17 @@ def test_changes_of_positive_numbers_and_with_masks(torch):
     both(torch, run)
 
 
+def test_a_changed_view_of_an_array_that_is_not_numpys():
+    found = []
+    for wrap in (np.copy, lambda array: Duck(np.copy(array))):
+        x = mytorch.Tensor(wrap(np.arange(6.0).reshape(2, 3)), requires_grad=True)
+        h = x * 2
+        h[:, 1].mul_(3)
+        (h * h).sum().backward()
+        found.append(mytorch.Tensor(getattr(x.grad.data, "inner", x.grad.data)).tolist())
+    assert found[0] == found[1] == [[0, 72, 16], [24, 288, 40]]
+
+
 def test_comparisons_and_logic_in_place(torch):
     def run(m):
         a = m.tensor([1.0, 2.0, 3.0])
@@ -1651,7 +1664,25 @@ def test_a_hook_as_context_manager_and_a_wrong_shape(torch):
         x.register_hook(lambda g: g.sum())
         (x * 2).sum().backward()
 
-    both(torch, wrong, "has changed the size of value")
+    both(torch, wrong, "hook '<lambda>' has changed the size of value")
+    x = leaf([1.0, 2.0])
+    x.register_hook(functools.partial(lambda g: g.sum()))  # it has no name
+    with pytest.raises(RuntimeError, match="hook 'partial' has changed the size of value"):
+        (x * 2).sum().backward()
+
+
+def test_hooks_that_remove_themselves(torch):
+    def run(m):
+        x, seen = doubles(m, [1.0, 2.0]), []
+        first = x.register_hook(lambda g: [seen.append("before"), first.remove()][1])
+        last = x.register_post_accumulate_grad_hook(
+            lambda p: [seen.append("after"), last.remove()][1]
+        )
+        (x * 2).sum().backward()
+        (x * 3).sum().backward()
+        return [seen, x.grad]
+
+    both(torch, run)
 
 
 def test_hooks_under_create_graph(torch):
@@ -1659,7 +1690,7 @@ def test_hooks_under_create_graph(torch):
         x = doubles(m, [1.0, 2.0])
         h = x**2
         h.register_hook(lambda g: g * g)
-        (g,) = m.autograd.grad((h * 3).sum(), x, create_graph=True)
+        (g,) = m.autograd.grad((h * h).sum(), x, create_graph=True)
         return [g, *m.autograd.grad(g.sum(), x)]
 
     both(torch, run)

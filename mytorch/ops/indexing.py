@@ -474,9 +474,9 @@ def follow(path, x):
 
 def covered(path, x):
     """Return a mask of the elements of array `x` that a path of views leads to."""
-    numbers = np.cumsum(np.ones_like(np.reshape(x, -1), dtype=int)) - 1
+    numbers = np.cumsum(np.ones_like(x, dtype=int)) - 1
     mask = np.zeros_like(numbers, dtype=bool)
-    mask[np.reshape(follow(path, np.reshape(numbers, x.shape)), -1)] = True
+    mask[follow(path, np.reshape(numbers, x.shape))] = True
     return np.reshape(mask, x.shape)
 
 

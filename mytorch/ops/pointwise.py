@@ -300,7 +300,7 @@ def _where(condition, input, other):
 def where(condition, input, other):
     """Return `input` where `condition` is true, and `other` elsewhere."""
     if not isinstance(input, Tensor) and not isinstance(other, Tensor):
-        input = Tensor(np.full_like(condition.data, input, result_type(input)))
+        input = np.full_like(condition.data, input, result_type(input))
     return _where(condition, *promoted((input, other)))
 
 
