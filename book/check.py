@@ -15,6 +15,7 @@ from book.snapshot import PACKAGE, Package, after, diff
 LONGEST_EXPORT = 25
 FEWEST_EXERCISES = 3
 OPENING = ("**Question.**", "**You will have**", "**Builds on**", "**Runs in**", "![")
+IN_PYTORCH = "### The same in PyTorch"
 CLOSING = ("## Exercises", "## Summary", "## Next", "## References")
 FENCED = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.S | re.M)
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^()\s]+(?:\([^()]*\))?[^()\s]*)\)")
@@ -27,7 +28,7 @@ def check(book: Book, chapters: list[Chapter]) -> list[str]:
     for chapter in book.chapters:
         unused = list(_exports(chapter, package))  # grows the package, chapter by chapter
         if chapter in chapters:
-            for part in (_opening, _cells, _exercises, _pictures, _links, _closing):
+            for part in (_opening, _cells, _exercises, _pictures, _links, _in_pytorch, _closing):
                 findings += part(chapter)
             findings += [*_setup(chapter, book), *unused]
     return findings
@@ -73,6 +74,24 @@ def _opening(chapter: Chapter) -> Iterator[str]:
         yield f"chapter {chapter.number}: no cell with a picture has the tag `opening`"
     elif not found[0].is_file() or found[0].read_bytes() != found[1]:
         yield f"chapter {chapter.number}: {found[0].name} is not what its cell shows: `run` it"
+
+
+def _in_pytorch(chapter: Chapter) -> Iterator[str]:
+    if chapter.number.startswith("1."):
+        return  # part 1 has nothing to compare yet
+    notes = list(pytorch_notes(chapter))
+    if not notes:
+        yield f"chapter {chapter.number}: there is no `{IN_PYTORCH}` with a block of Python"
+    elif not any("assert" in note for note in notes):
+        yield f"chapter {chapter.number}: `{IN_PYTORCH}` asserts nothing"
+
+
+def pytorch_notes(chapter: Chapter) -> Iterator[str]:
+    """The code under `### The same in PyTorch`, which a test runs with PyTorch."""
+    for cell in chapter.cells:
+        if cell.kind == "markdown" and IN_PYTORCH in cell.source:
+            note = cell.source.partition(IN_PYTORCH)[2]
+            yield from re.findall(r"^```python\n(.*?)^```", note, re.S | re.M)
 
 
 def _closing(chapter: Chapter) -> Iterator[str]:

@@ -195,3 +195,22 @@ def test_lines_of_code_are_counted_without_comments_and_docstrings():
         '#| export x\n"""Doc\n\nmore."""\n\n\ndef f():\n    """Doc."""\n    # why\n    return 1\n'
     )
     assert check.code_lines(source) == 2
+
+
+NOTE = "# A\n\n### The same in PyTorch\n\n```python\nimport torch\nassert torch.ones(1) == 1\n```"
+
+
+@pytest.mark.parametrize(
+    "source, found",
+    [
+        (NOTE, ""),
+        ("# A", "chapter 2.1: there is no `### The same in PyTorch` with a block of Python"),
+        (NOTE.replace("python", "text"), "chapter 2.1: there is no `### The same in PyTorch`"),
+        (NOTE.replace("assert ", ""), "chapter 2.1: `### The same in PyTorch` asserts nothing"),
+    ],
+)
+def test_a_chapter_shows_the_same_in_pytorch(scratch, source, found):
+    """From part 2 on; test_package.py runs the code."""
+    book = scratch.chapter("2.1", source).chapter("1.1", "# B").book
+    findings = [line for n in ("1.1", "2.1") for line in check._in_pytorch(book.chapter(n))]
+    assert [line.startswith(found) for line in findings] == [True] * bool(found)

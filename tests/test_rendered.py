@@ -28,7 +28,7 @@ def docname(chapter):
 
 
 PAGES = [docname(chapter) for chapter in CHAPTERS]
-FRONT = [f"book/front/{name}" for name in ("index", "names", "glossary", "references")]
+FRONT = [f"book/front/{name}" for name in ("index", "names", "same", "glossary", "references")]
 
 
 @pytest.fixture(scope="session")

@@ -236,11 +236,13 @@ def source_part(src, index, input):
 
 
 @method
-def scatter(input, dim, index, src):
+def scatter(input, dim, index, src=None, *, value=None):
     """Return a copy of `input` with src[i][j] at [i][index[i][j]], here for dim = 1.
 
-    src: a tensor, or one number for all places. Two values for one place: the last.
+    src: a tensor, or one number (also called value) for all places. Two values for one
+    place: the last.
     """
+    src = value if src is None else src
     where = places(checked(index, dim, input), dim, input)
     part = source_part(src, index, input) if isinstance(src, Tensor) else src
     return reshape(_put(reshape(input, (-1,)), (where,), part), input.shape)

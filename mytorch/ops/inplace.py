@@ -21,9 +21,9 @@ for name in NAMES:
 
 
 @method
-def copy_(self, src, non_blocking=False):
-    """Copy the elements of `src` here, in this tensor's dtype; shapes may broadcast."""
-    return change(self, _fill, source(self, src))
+def copy_(self, other, non_blocking=False):
+    """Copy the elements of `other` here, in this dtype; shapes may broadcast."""
+    return change(self, _fill, source(self, other))
 
 
 @method

@@ -83,14 +83,20 @@ def clone(input):
 
 @method("__add__", "__radd__", "add")
 @pointwise
-def add(input, other):
-    return input + other, lambda g: (g, g)
+def add(input, other, alpha=1):
+    """Return input + alpha * other."""
+    if alpha == 1:
+        return input + other, lambda g: (g, g)
+    return input + alpha * other, lambda g: (g, g * alpha)
 
 
 @method("__sub__", "sub")
 @pointwise
-def sub(input, other):
-    return input - other, lambda g: (g, -g)
+def sub(input, other, alpha=1):
+    """Return input - alpha * other."""
+    if alpha == 1:
+        return input - other, lambda g: (g, -g)
+    return input - alpha * other, lambda g: (g, g * -alpha)
 
 
 @method("__mul__", "__rmul__", "mul")
