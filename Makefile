@@ -16,7 +16,8 @@ serve: .venv/installed
 	$(BIN)/python -m book serve --port $(PORT)
 
 bench: .venv/installed-test
-	$(BIN)/python tests/bench_snapshot.py
+	cd tests && ../$(BIN)/python -m bench --write
+	cd tests && ../$(BIN)/python -m bench.snapshot
 
 clean:
 	rm -rf .venv _build .pytest_cache .hypothesis .ruff_cache

@@ -92,8 +92,9 @@ def std(input, dim=None, unbiased=True, keepdim=False, correction=None):
 def shared(g, input, y, dim, keepdim):
     """Pass `g` back to the elements that are equal to `y`, in equal parts."""
     ties = (input == spread(y, input, dim, keepdim)) | (input != input)  # or nan
+    ties = np.astype(ties, g.dtype)
     many = np.sum(ties, axis=axes(input, dim), keepdims=keepdim)
-    return np.where(ties, spread(g / many, input, dim, keepdim), 0)
+    return ties * spread(g / many, input, dim, keepdim)
 
 
 @method

@@ -1,4 +1,4 @@
-"""`make bench`: a made book of 60 chapters and 2,400 export cells; how long a snapshot takes.
+"""The second part of `make bench`: how long snapshots of a made book take.
 
 The chapters are of the book's own kind: modules with constants, functions, imports, and
 classes that are opened again. Times are the least of five runs in this process.

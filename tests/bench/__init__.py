@@ -1,0 +1,1 @@
+"""`make bench`: mytorch's time beside PyTorch's, on this machine."""
