@@ -152,17 +152,19 @@ def put_caption(code: nodes.literal_block, *parts: nodes.Node) -> None:
 
 
 def export_caption(change: Change, fresh: bool) -> list[nodes.Node]:
-    """``mytorch/tensor.py``: adds Tensor.tanh, changes Tensor.backward."""
+    """``mytorch/tensor.py`` adds Tensor.tanh; changes Tensor.backward."""
     named = [*change.added, *change.changed]
     # A class that is opened again is no news where its methods are named.
     changed = [n for n in change.changed if not any(m.startswith(f"{n}.") for m in named)]
-    parts = [literal(module_path(change.module))]
+    parts, end = [literal(module_path(change.module))], ""
     if fresh:
         parts.append(nodes.Text(" starts over"))
+        end = ";"
     for verb, names in (("adds", change.added), ("changes", changed)):
         if names:
-            parts.append(nodes.Text(f" {verb} "))
+            parts.append(nodes.Text(f"{end} {verb} "))
             parts += join([literal(name) for name in names], ", ")
+            end = ";"
     return parts
 
 

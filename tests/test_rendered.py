@@ -198,7 +198,7 @@ def test_pages_follow_when_a_chapter_changes_or_goes(small):
     site = build(small.root).parent
     first, second = (site / f"chapters/1-a/1.{i}-a.html" for i in (1, 2))
     assert "mytorch/a.py adds first, A" in visible(first)
-    assert "mytorch/a.py adds A.g changes A.f" in visible(second)
+    assert "mytorch/a.py adds A.g; changes A.f" in visible(second)
     notebook = small.root / "chapters/1-a/1.1-a.ipynb"
     notebook.write_text(notebook.read_text().replace("first = 1", "first = 111"))
     build(small.root)
