@@ -7,6 +7,7 @@ import functools
 import sys
 import threading
 import weakref
+from sys import getrefcount
 
 import numpy as np
 
@@ -70,23 +71,23 @@ def needs_grad(x):
 
 def topological_order(*roots):
     """List what tensors were computed by: nodes and leaves, each after its inputs."""
-    order, seen, stack = [], set(), [(origin(root), False) for root in roots]
+    order, seen, stack = [], {None}, [origin(root) for root in roots]
     while stack:
-        v, inputs_listed = stack.pop()
-        if inputs_listed:
-            order.append(v)
+        v = stack.pop()
+        if v is None:  # the next one's inputs are all listed
+            order.append(stack.pop())
         elif v not in seen:
             seen.add(v)
-            stack.append((v, True))
-            if not v.is_leaf:
-                stack.extend((x, False) for x in v.kept() if x is not None)
+            stack += v, None
+            stack += () if v.is_leaf else [x for x in v.kept() if x not in seen]
     return order
 
 
 def walk(roots, seeds, retain_graph, create_graph):
     """Yield nodes and leaves, each with its complete gradient, from the roots on.
 
-    The gradients are arrays; with create_graph they are tensors, and recorded.
+    The gradients are arrays; with create_graph they are tensors, and recorded. That of
+    a leaf is memory of its own.
     """
     grads = {}
     for root, seed in zip(map(origin, roots), seeds, strict=True):
@@ -96,13 +97,13 @@ def walk(roots, seeds, retain_graph, create_graph):
         v = order.pop()
         if v not in grads:
             continue  # no gradient has come this way
+        own = v.is_leaf and not create_graph and alone(grads, v)
         g = grads.pop(v)
         if v._backward_hooks:
-            g = hooked(v, g, roots[0])
-        yield v, g
+            g, own = hooked(v, g, roots[0]), False
+        yield v, g if own or not v.is_leaf else np.copy(g)
         if not v.is_leaf:
-            for x, share in v.shares(g, create_graph):
-                grads[x] = grads[x] + share if x in grads else share
+            pass_on(v, g, grads, create_graph)
             if not retain_graph:
                 v.free()
 
@@ -174,7 +175,8 @@ def backward(
         for v, g in walk(roots, seeds, retain_graph, create_graph):
             t = keeper(v) if wanted is None else wanted.get(v)
             if t is not None:
-                accumulate(t, g if create_graph else plain(roots[0], g))
+                g = g if create_graph else plain(roots[0], g)
+                accumulate(t, g if v.is_leaf else g.clone())
 
 
 def grad(
@@ -198,7 +200,8 @@ def grad(
         found = dict.fromkeys(map(origin, wanted))
         for v, g in walk(roots, seeds, retain_graph, create_graph):
             if v in found:
-                found[v] = g if create_graph else plain(roots[0], np.copy(g))
+                g = g if create_graph or v.is_leaf else np.copy(g)
+                found[v] = g if create_graph else plain(roots[0], g)
     if not allow_unused and any(g is None for g in found.values()):
         raise RuntimeError(UNUSED)
     return tuple(found[origin(x)] for x in wanted)
@@ -294,14 +297,34 @@ def origin(t):
     return t if t.grad_fn is None else t.grad_fn
 
 
+def alone(grads, v):
+    """Tell whether nobody but `grads` holds the gradient of `v`, or its memory."""
+    return getrefcount(grads[v]) == ALONE and getattr(grads[v], "base", None) is None
+
+
+HELD_ONCE = {0: object()}
+ALONE = getrefcount(HELD_ONCE[0])  # the question itself holds the object, too
+
+
+def pass_on(v, g, grads, create_graph):
+    """Add to `grads` what a node makes of its gradient `g`."""
+    for x, share in v.shares(g, create_graph):
+        if x not in grads:
+            grads[x] = share
+        elif alone(grads, x) and not create_graph:
+            grads[x] += share
+        else:
+            grads[x] = grads[x] + share
+
+
 def keeper(v):
     """Return the tensor that keeps a gradient: a leaf, or one that asked for it."""
     return v if v.is_leaf else v.retainer and v.retainer()
 
 
 def accumulate(t, g):
-    """Add a gradient to `.grad`, memory of its own; tell those who wait for it."""
-    t.grad = g.clone() if t.grad is None else t.grad + g
+    """Add a gradient to `.grad`; tell those who wait for it."""
+    t.grad = g if t.grad is None else t.grad + g
     for hook in tuple((t._post_accumulate_grad_hooks or {}).values()):
         hook(t)
 

@@ -275,9 +275,9 @@ class Tensor:
 
 def as_array(x):
     """Return an array for a NumPy scalar, a number or a list; an array stays."""
-    if isinstance(x, np.generic) or not hasattr(x, "dtype"):
-        return np.asarray(x, getattr(x, "dtype", None) or get_default_dtype())
-    return x
+    if isinstance(x, np.generic):
+        return np.asarray(x)
+    return x if hasattr(x, "dtype") else np.asarray(x, get_default_dtype())
 
 
 def tensor(data, *, dtype=None, requires_grad=False):
@@ -358,7 +358,9 @@ class Node:
                 share = share() if callable(share) else share
                 if watchers:
                     anomaly.check(self, i, share)
-                yield edge, autograd.sum_to(share, x.shape)
+                if share.shape != x.shape:
+                    share = autograd.sum_to(share, x.shape)
+                yield edge, share
 
     _backward_hooks = retainer = made = forgotten = grad_fn = None
     is_leaf, runs_again = False, True
@@ -494,13 +496,13 @@ def step(body, call, inputs):
         raise no_tensor(body, inputs)
     value, pullback = body(*arrays)
     out = new(Tensor)
-    out.data = value if value.__class__ is ndarray else as_array(value)
+    out.data = value = value if value.__class__ is ndarray else as_array(value)
     if recorded and pullback is not None and autograd.mode.recording:
         out.requires_grad = True
         out.grad_fn = node = new(Node)
         node.body, node.arrays, node.edges = body, arrays, edges
         node.pullback, node.born = pullback, writes.count
-    if watchers or value.__class__ is not ndarray or value.base is not None:
+    if watchers or value.base is not None:
         look(out, call, inputs)
     return out
 
@@ -521,6 +523,10 @@ def look(out, call, inputs):
             views.append(weakref.ref(out))
     for watch in watchers:
         watch(out, inputs)
+
+
+# GNU's C library then keeps what is freed, up to 32 MB, and no step pays for new pages
+np.empty(2**25 - 2**13, np.uint8)
 
 
 # What ties a tensor to others: no copy has it

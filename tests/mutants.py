@@ -58,6 +58,17 @@ EQUIVALENT = {
     "promoted: common is None -> common is not None": "the slow way round, to the same dtype",
     "cat: map(tuple, shapes) -> shapes": "only unpacked, as a tuple is",
     "numeric_jacobian: 1 -> 2": "NumPy takes -2 for -1",
+    "gather: 1 -> 2": "NumPy takes -2 for -1",
+    "added_at: add_rows if len(index) == 1 else np.add.at -> np.add.at": "right, but slower",
+    "added_at: len(index) -> index": "add.at is right always, but slower",
+    "add_rows: width >= 512 -> width < 512": "both ways are right for all rows, one is slower",
+    "add_rows: 512 -> 513": "both ways are right for all rows",
+    "add_rows: isinstance(out, np.ndarray) -> np.ndarray": "a loop is right on a GPU, but slower",
+    "places: index if apart == 1 else index * apart -> index * apart": "times 1",
+    "erf_powers: 2000 -> 2001": "a point more",
+    "erf_powers: x * (1 - y * y) -> 1 - y * y": "another weight, as good",
+    "erf_powers: y * y -> y": "another weight, as good",
+    "erf_values: 5 -> 6": "tanh is 1 long before",
     "exact_jacobian: 1 -> 2": "NumPy takes -2 for -1",
     "exact_jacobian: np.ndindex(y.shape) if y.requires_grad else () -> np.ndindex(y.shape)": (
         "grad refuses what has no gradient, where rows of zeros would be compared"
@@ -78,6 +89,10 @@ EQUIVALENT = {
     "change: any(map(needs_grad, (*args, *named.values()))) -> "
     "map(needs_grad, (*args, *named.values()))": "a copy that nobody needed",
     "_fill: np.zeros_like(g) -> -np.zeros_like(g)": "a zero",
+    "backward: g if v.is_leaf else g.clone() -> g.clone()": "a copy that nobody needed",
+    "grad: g if create_graph or v.is_leaf else np.copy(g) -> np.copy(g)": (
+        "a copy that nobody needed"
+    ),
     "reshape: tuple(shape) -> shape": "a list does as well",
     "hooked: result if is_tensor else result.data -> result": "the slow way round",
     "erf: erf(input) if isinstance(input, Tensor) else erf_values(input) -> erf_values(input)": (

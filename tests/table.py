@@ -314,6 +314,7 @@ INDEXING = [
     Row("a[row mask]", lambda m, a: a[m.tensor([True, False])], fixed(((2, 3),), ((2,),))),
     Row("a[ints]", lambda m, a: a[index(m, [0, -1, 0])], CUBE1),
     Row("a[list]", lambda m, a: a[[0, 0, 1]], fixed(((2, 3),), ((3,),))),
+    Row("a[..., ints]", lambda m, a: a[..., index(m, [1, -1, 1])], fixed(((2,),), ((2, 3),))),
     Row("a[:, ints]", lambda m, a: a[:, index(m, [0, 0])], CUBE1),
     Row("a[ints, ints]", lambda m, a: a[index(m, [0, 1, 0]), index(m, [1, 1, 1])], CUBE2),
     Row("a[column, row]", lambda m, a: a[index(m, [[0], [1]]), index(m, [0, 1])], CUBE2),
@@ -817,6 +818,15 @@ def check_second(row, arrays, m=mytorch):
     )
     for i, x in enumerate(zeros_for(second, arrays)):
         close(x, differences(weighed, arrays, i, 1e-6), f"{row.name}: second derivative, leaf {i}")
+
+
+def check_float32(row, arrays):
+    """Of float32 tensors the value and the derivatives to order two are float32."""
+    narrow = [a.astype(np.float32) for a in arrays]
+    for order, outs in enumerate(derivatives(mytorch, row, narrow, 2)):
+        for i, out in enumerate(outs):
+            hint = f"{row.name}, order {order}, leaf {i}: {out is not None and out.dtype}"
+            assert out is None or out.dtype == np.float32, hint
 
 
 # Ducks

@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import tracemalloc
 import weakref
 
 import mytorch
@@ -290,6 +291,58 @@ def test_a_broadcast_gradient_can_be_changed():
     with mytorch.no_grad():
         x.grad[0, 0] = 5
     assert x.grad.tolist() == [[5, 1], [1, 1]]
+
+
+def test_a_gradient_that_nobody_else_holds_is_not_copied():
+    w, x = leaf(np.ones(500_000)), mytorch.tensor(np.full(500_000, 2.0))
+    y = (w * x).sum()
+    tracemalloc.start()
+    y.backward()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert w.grad.data.nbytes == 4_000_000 and peak < 6_000_000
+    y = sum((w * x).sum() for _ in range(3))
+    tracemalloc.start()
+    mytorch.autograd.grad(y, w)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000  # the sum so far, and one share
+
+
+def test_kept_gradients_are_memory_of_their_own():
+    x, kept = leaf([1.0, 2.0]), []
+    h = x * 2
+    h.retain_grad()
+    x.register_hook(lambda g: kept.append(g * 1) or kept[-1])
+    h.sum().backward()
+    h.grad.add_(1)  # PyTorch refuses: there it is one number, expanded
+    x.grad.add_(10)
+    k = x * 3
+    (g,) = autograd.grad(k.sum(), k)
+    g.add_(5)
+    assert h.grad.tolist() == [2, 2] and x.grad.tolist() == [12, 12]
+    assert kept[0].tolist() == [2, 2] and g.tolist() == [6, 6]
+
+
+def test_a_root_given_twice_counts_twice(torch):
+    def run(m):
+        x = doubles(m, [1.0, 2.0])
+        y = (x * x).sum()
+        m.autograd.backward([y, y])
+        return [x.grad]
+
+    both(torch, run)
+
+
+def test_the_third_derivative_of_a_sigmoid_at_zero(torch):
+    def run(m):
+        x = y = doubles(m, [0.0, -0.5, 2.0])
+        y = x.sigmoid()
+        for _ in range(3):
+            (y,) = m.autograd.grad(y.sum(), x, create_graph=True)
+        return [y]
+
+    both(torch, run)
 
 
 def test_retain_grad():

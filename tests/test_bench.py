@@ -47,6 +47,17 @@ def test_page_shows_the_last_run():
     assert list(names) == list(operations.OPERATIONS)
 
 
+def test_every_reason_is_of_a_workload():
+    titles = [
+        operations.title(name, size, backward)
+        for name in operations.OPERATIONS
+        for size in operations.SIZES
+        for backward in (False, True)
+    ]
+    reasons = set(map(page.reason, [*steps.STEPS, *titles]))
+    assert reasons == {why for _, why in page.REASONS} | {page.UNKNOWN}
+
+
 def test_one_workload_can_be_chosen():
     command = [sys.executable, "-m", "bench", "--quick", "graph of 400"]
     shown = subprocess.check_output(command, cwd=Path(__file__).parent, text=True)

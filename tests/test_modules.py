@@ -509,6 +509,22 @@ def test_float32_stays_float32_and_nothing_overflows(kind):
     np.testing.assert_allclose(x.grad.data, z.grad.numpy(), atol=1e-6)
 
 
+@pytest.mark.parametrize("approximate", [None, "none", "tanh"])
+def test_large_arrays_in_pieces_are_the_same_as_row_by_row(approximate):
+    f, rng = mytorch.nn.functional, np.random.default_rng(0)
+    a, g = rng.normal(size=(2, 1100, 1000)).astype(np.float32)
+
+    def both(x, g):
+        x = mytorch.tensor(x, requires_grad=True)
+        options = {} if approximate is None else {"approximate": approximate}
+        y = (f.silu if approximate is None else f.gelu)(x, **options)
+        y.backward(mytorch.tensor(g))
+        return np.stack([y.detach().numpy(), x.grad.numpy()])
+
+    parts = [both(a[i : i + 50], g[i : i + 50]) for i in range(0, len(a), 50)]
+    assert np.allclose(both(a, g), np.concatenate(parts, 1), rtol=1e-6, atol=1e-7)
+
+
 # Parameters
 
 

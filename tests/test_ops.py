@@ -1,5 +1,6 @@
 """Every operation of the table: derivatives by finite differences, and life on a strange array."""
 
+import math
 import warnings
 
 import mytorch
@@ -7,7 +8,17 @@ import numpy as np
 import pytest
 
 from duck import Duck
-from table import PLAIN, ROWS, OnDucks, Row, check_duck, check_gradient, check_second, same
+from table import (
+    PLAIN,
+    ROWS,
+    OnDucks,
+    Row,
+    check_duck,
+    check_float32,
+    check_gradient,
+    check_second,
+    same,
+)
 
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 
@@ -20,6 +31,12 @@ def test_gradient_is_what_differences_say(row):
 @every_row
 def test_second_derivative_is_what_differences_say(row):
     row.for_all(check_second)
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if "dtype" not in r.name], ids=lambda r: r.name)
+def test_float32_stays_float32(row):
+    for arrays in row.examples():
+        check_float32(row, arrays)
 
 
 @pytest.mark.parametrize("row", [*ROWS, *PLAIN], ids=lambda row: row.name)
@@ -98,6 +115,33 @@ def test_large_numbers_do_not_overflow():
         z = mytorch.logsumexp(x, 0)
         z.backward()
         assert z.item() == 1000 and x.grad.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("width", [(), (3,), (2, 300)], ids=["numbers", "short", "long"])
+def test_rows_are_added_where_they_were_read(width):
+    """Long rows go another way; a row may be named twice, and from the end, in any layout."""
+    rows = np.array([[3, -1, 0], [-4, 2, 3]], np.int32)
+    table = mytorch.zeros(*width, 5, requires_grad=True)
+    y = table.movedim(-1, 0)[mytorch.tensor(rows)]
+    g = np.random.default_rng(0).normal(size=y.shape).astype(np.float32)
+    y.backward(mytorch.tensor(g))
+    expected = np.zeros((5, *width), np.float32)
+    np.add.at(expected, rows, g)
+    assert np.array_equal(table.grad.numpy(), np.moveaxis(expected, 0, -1))
+
+
+def test_the_first_number_that_reaches_outside_is_named():
+    with pytest.raises(RuntimeError, match="index 7 is out of bounds"):
+        mytorch.zeros(2, 3).gather(1, mytorch.tensor([[0, 7, 9], [-1, 0, 1]]))
+
+
+def test_erf_is_as_exact_as_float32():
+    """Relative to erf, on all sides; and exactly 1 in the end."""
+    x = np.linspace(-6, 6, 2001, dtype=np.float32)
+    exact = [math.erf(value) for value in x.tolist()]
+    np.testing.assert_allclose(mytorch.tensor(x).erf().numpy(), exact, rtol=4e-7, atol=0)
+    assert mytorch.tensor([9.0, -math.inf]).erf().tolist() == [1, -1]
+    assert mytorch.tensor(0.0).erf().shape == ()
 
 
 def test_a_few_broken_pullbacks_are_noticed():

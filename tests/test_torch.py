@@ -1107,3 +1107,20 @@ def test_optimizers_walk_as_pytorchs(name, dtype):
     ours, theirs = (train(m, OPTIMIZERS[name], dtype)[0] for m in (mytorch, torch))
     for p, q in zip(ours, theirs, strict=True):
         alike(p, q, name, rtol=1e-6 if dtype == "float64" else 2e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["relu", "clamp", "hardtanh", "where", "max"])
+def test_an_infinite_gradient_stays_where_it_belongs(name):
+    def run(m):
+        x = m.tensor([[-1.0, 0.0, 2.0], [1.5, -3.0, 0.5]], requires_grad=True)
+        y = {
+            "relu": lambda: m.relu(x),
+            "clamp": lambda: x.clamp(-0.5, 1.0),
+            "hardtanh": lambda: m.nn.functional.hardtanh(x),
+            "where": lambda: m.where(x > 0, x, x * 2),
+            "max": lambda: x.max(1)[0],
+        }[name]()
+        y.backward(m.full(tuple(y.shape), float("inf")))
+        return x.grad.tolist()
+
+    assert run(mytorch) == run(torch)

@@ -14,6 +14,7 @@ from ..ops import pointwise
 from ..ops.indexing import change, index_select
 from ..ops.linalg import refuse_misfits
 from ..ops.pointwise import (
+    by_pieces,
     curve,  # noqa: F401
     erf,
     erf_values,
@@ -21,6 +22,7 @@ from ..ops.pointwise import (
     tanh,  # noqa: F401
     where,
 )
+from ..ops.reduction import refuse_integers
 from ..ops.shape import _pad
 from ..ops.softmax import (
     _cross_entropy,
@@ -39,6 +41,8 @@ def mse_loss(input, target, *, reduction="mean", weight=None):
     "sum" give one number. Warns if the target has to broadcast.
     """
     expect_same_size(input, target, weight)
+    if weight is None and reduction == "mean":
+        return _mse_loss(input, target)
     return weighted((input - target) ** 2, weight, reduction)
 
 
@@ -108,6 +112,11 @@ def normalize(input, p=2.0, dim=1, eps=1e-12):
     return input / input.norm(p, dim, keepdim=True).clamp_min(eps)
 
 
+def shaped(x, shape):
+    """Return `x` in a shape: as it is, if it has that shape."""
+    return x if x.shape == shape else np.reshape(x, shape)
+
+
 def rows_for(weight, input):
     """Return the input as a matrix; raise RuntimeError if it does not fit."""
     if not input.shape:
@@ -115,7 +124,7 @@ def rows_for(weight, input):
             "both arguments to linear need to be at least 1D, but they are "
             f"0D and {weight.ndim}D"
         )
-    x = np.reshape(input, (math.prod(input.shape[:-1]), input.shape[-1]))
+    x = shaped(input, (math.prod(input.shape[:-1]), input.shape[-1]))
     refuse_misfits(x, weight.T)
     return x
 
@@ -129,17 +138,18 @@ def linear(input, weight, bias=None):
     """
     x = rows_for(weight, input)
     y = x @ weight.T
-    y = y if bias is None else y + bias
+    if bias is not None:
+        y = y + bias if isinstance(y, Tensor) else np.add(y, bias, out=y)
 
     def pullback(g):
-        g = np.reshape(g, y.shape)
+        g = shaped(g, y.shape)
         return (
-            lambda: np.reshape(g @ weight, input.shape),
+            lambda: shaped(g @ weight, input.shape),
             lambda: g.T @ x,
             lambda: g,  # the walk adds its rows up, as after any broadcast
         )
 
-    return np.reshape(y, (*input.shape[:-1], weight.shape[0])), pullback
+    return shaped(y, (*input.shape[:-1], weight.shape[0])), pullback
 
 
 def applied(operation, inplace, input, *settings):
@@ -154,9 +164,15 @@ def relu(input, inplace=False):
     return applied(pointwise.relu, inplace, input)
 
 
+def above_zero(x):
+    """Return 1 where `x` is above 0, and 0 elsewhere, in the dtype of `x`."""
+    return np.ones_like(x) * (x > 0)
+
+
 @curve
 def _leaky_relu(input, negative_slope):
-    slope = np.where(input > 0, np.ones_like(input), negative_slope)
+    above = above_zero(input)
+    slope = above + negative_slope * (1 - above)
     return input * slope, lambda g: g * slope
 
 
@@ -167,9 +183,9 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
 
 @curve
 def _elu(input, alpha):
-    below = alpha * np.expm1(np.minimum(input, 0))
-    y = np.where(input > 0, input, below)
-    return y, lambda g: np.where(input > 0, g, g * (below + alpha))
+    above, below = above_zero(input), alpha * np.expm1(np.minimum(input, 0))
+    y = np.maximum(input, 0) + below  # one of the two is 0
+    return y, lambda g: g * (above + (1 - above) * (below + alpha))
 
 
 def elu(input, alpha=1.0, inplace=False):
@@ -178,15 +194,15 @@ def elu(input, alpha=1.0, inplace=False):
 
 
 def logistic(x):
-    """Return the sigmoid of an array."""
-    e = np.exp(np.where(x >= 0, -x, x))  # at most 1, whatever the sign
-    return np.where(x >= 0, 1, e) / (1 + e)
+    """Return the sigmoid of an array or a tensor."""
+    return sigmoid(x) if isinstance(x, Tensor) else by_pieces(pointwise.logistic, x)
 
 
 @curve
 def _silu(input):
     s = logistic(input)
-    return input * s, lambda g: g * (s + input * s * (1 - s))
+    y = input * s
+    return y, lambda g: g * (s + y * (1 - s))
 
 
 def silu(input, inplace=False):
@@ -203,15 +219,14 @@ def softplus(input, beta=1.0, threshold=20.0):
     z = beta * input
     far = z > threshold
     soft = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
-    slope = np.where(far, 1, logistic(z))
-    return np.where(far, input, soft / beta), lambda g: g * slope
+    y = np.where(far, input, soft / beta)
+    return y, lambda g: g * np.where(far, 1, logistic(z))
 
 
 @curve
 def _hardtanh(input, min_val, max_val):
     inside = (input > min_val) & (input < max_val)
-    y = np.minimum(np.maximum(input, min_val), max_val)
-    return y, lambda g: np.where(inside, g, 0)
+    return np.clip(input, min_val, max_val), lambda g: pointwise.masked(g, inside)
 
 
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
@@ -219,24 +234,36 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     return applied(_hardtanh, inplace, input, min_val, max_val)
 
 
+def chance_below(x):
+    """Return the chance that a normal number is below `x`."""
+    half = x * 0.7071067811865476  # of variance 1/2, as erf wants it
+    return 0.5 * (1 + (erf if isinstance(x, Tensor) else erf_values)(half))
+
+
 @curve
 def _gelu(input):
-    half = input * 0.7071067811865476  # of variance 1/2, as erf wants it
-    below = 0.5 * (1 + (erf if isinstance(input, Tensor) else erf_values)(half))
-    density = np.exp(-0.5 * input * input) * 0.3989422804014327
-    return input * below, lambda g: g * (below + input * density)
+    below = by_pieces(chance_below, input)
+
+    def slope(x, below, g):
+        return g * (below + x * (np.exp(-0.5 * x * x) * 0.3989422804014327))
+
+    return input * below, lambda g: by_pieces(slope, input, below, g)
 
 
 @curve
 def _gelu_tanh(input):
-    scale, square = 0.7978845608028654, input * input  # the root of 2 over pi
-    t = np.tanh(scale * input * (1 + 0.044715 * square))
+    scale = 0.7978845608028654  # the root of 2 over pi
 
-    def pullback(g):
-        slope = scale * (1 + 0.134145 * square)
-        return g * 0.5 * (1 + t + input * (1 - t * t) * slope)
+    def bent(x):
+        return np.tanh(x * (scale + scale * 0.044715 * x * x))
 
-    return 0.5 * input * (1 + t), pullback
+    def slope(x, t, g):
+        inner = scale + scale * 0.134145 * x * x
+        return g * (0.5 * (1 + t + x * inner * (1 - t * t)))
+
+    t = by_pieces(bent, input)
+    y = by_pieces(lambda x, t: 0.5 * x * (1 + t), input, t)
+    return y, lambda g: by_pieces(slope, input, t, g)
 
 
 def gelu(input, approximate="none"):
@@ -321,6 +348,18 @@ def weighted(loss, weight, reduction):
     return (loss * weight).sum() / weight.sum()
 
 
+@pointwise.pointwise
+def _mse_loss(input, target):
+    d = input - target
+    refuse_integers("mean", d)
+
+    def pullback(g):
+        slope = g * 2 / math.prod(d.shape)
+        return lambda: slope * d, lambda: -slope * d
+
+    return np.mean(d * d), pullback
+
+
 def l1_loss(input, target, *, reduction="mean", weight=None):
     """Return the absolute error ``|input - target|``: likelihood of Laplace's noise.
 
@@ -360,22 +399,30 @@ def smooth_l1_loss(input, target, *, reduction="mean", beta=1.0):
     return reduced(_huber(input, target, beta) / beta, reduction)
 
 
+def decay(z):
+    """Return e = exp(-|z|), and u: 1 where `z` is at least 0, and e elsewhere."""
+    if isinstance(z, Tensor):
+        e = np.exp(np.where(z >= 0, -z, z))
+        return e, np.where(z >= 0, 1, e)
+    e = np.exp(-np.abs(z))
+    return e, np.maximum(e, z >= 0)  # max(e, 1) is 1, and max(e, 0) is e
+
+
 @curve
 def logsigmoid(input):
     """Return log(sigmoid(input)), also where the sigmoid rounds to 0 or to 1."""
-    e = np.exp(np.where(input >= 0, -input, input))
-    slope = np.where(input >= 0, e, 1) / (1 + e)
-    return np.minimum(input, 0) - np.log1p(e), lambda g: g * slope
+    e, u = decay(-input)
+    return np.minimum(input, 0) - np.log1p(e), lambda g: g * (u / (1 + e))
 
 
 @curve
 def _bce_with_logits(input, target):
     z, y = input, target
-    e = np.exp(np.where(z >= 0, -z, z))
+    e, u = decay(z)
     value = np.maximum(z, 0) - z * y + np.log1p(e)
 
     def grad_input(g):  # p - y, without subtracting numbers that are nearly equal
-        return g * (np.where(z >= 0, 1, e) - y - y * e) / (1 + e)
+        return g * ((u - y - y * e) / (1 + e))
 
     return value, lambda g: (lambda: grad_input(g), lambda: -g * z)
 

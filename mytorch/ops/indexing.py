@@ -4,6 +4,7 @@ Written in chapters 2.3, 2.3b and 2.3c.
 """
 
 import functools
+import math
 
 import numpy as np
 
@@ -71,11 +72,10 @@ def added_at(g, index, like):
     """Return zeros in the shape of `like`, with `g` added at `index`."""
     if isinstance(g, Tensor):
         return _added_at(g, index, like)
-    out = np.zeros_like(like, dtype=g.dtype)
+    out = np.zeros(like.shape, g.dtype, like=like)
     if any(is_array(i) and i.dtype.kind == "i" for i in index):
-        if out.ndim == 1:  # NumPy is fast with rows
-            index, g = tuple(np.ravel(i) for i in index), np.ravel(g)
-        np.add.at(out, index, g)  # a place may be named twice
+        add = add_rows if len(index) == 1 else np.add.at
+        add(out, index, g)  # a place may be named twice
     else:
         out[index] = g
     return out
@@ -155,16 +155,34 @@ def setitem(input, index, value):
         change(place, _fill, source(place, value))
 
 
+def add_rows(out, index, g):
+    """Do as np.add.at does, quicker, if an index names rows (or numbers) of `out`."""
+    rows, width = np.ravel(index[0]), math.prod(out.shape[1:])
+    if width >= 512 and isinstance(out, np.ndarray):  # a GPU wants one long step
+        g = np.reshape(g, (len(rows), *out.shape[1:]))
+        for i, row in enumerate(rows.tolist()):
+            out[row] += g[i]
+        return
+    if out.ndim > 1:
+        starts = np.arange(len(out), like=rows) * width
+        rows = np.ravel(starts[rows][:, None] + np.arange(width, like=rows))
+    np.add.at(np.ravel(out), rows, np.ravel(g))  # of what lies in order, a view
+
+
 def places(index, dim, input):
     """Return where `input`, laid out flat, has what `index` names along `dim`."""
     if input.ndim < 2:
         return index
-    dim, where = position(dim, input.ndim), np.zeros_like(index)
-    for d, size in enumerate(input.shape):
-        line = np.arange(index.shape[d], like=index)
-        line = np.reshape(line, (len(line),) + (1,) * (input.ndim - 1 - d))
-        where = where * size + (index if d == dim else line)
-    return where
+    dim, others, apart = position(dim, input.ndim), 0, 1
+    for d in reversed(range(input.ndim)):
+        if d == dim:
+            along = index if apart == 1 else index * apart
+        else:
+            line = np.arange(index.shape[d], like=index) * apart
+            line = np.reshape(line, (len(line),) + (1,) * (input.ndim - 1 - d))
+            others = others + line
+        apart *= input.shape[d]
+    return along + others
 
 
 @method
@@ -198,8 +216,8 @@ def checked(index, dim, input):
 
 def refuse_outside(index, dim, size):
     """Raise RuntimeError if an index is negative, or not below the size."""
-    wrong = (index < 0) | (index >= size)
-    if np.any(wrong):
+    if index.size and not 0 <= np.min(index) <= np.max(index) < size:
+        wrong = (index < 0) | (index >= size)
         raise RuntimeError(
             f"index {index[wrong][0].item()} is out of bounds for dimension {dim} "
             f"with size {size}"

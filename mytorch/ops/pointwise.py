@@ -1,12 +1,13 @@
 """Operations on each element: arithmetic, comparison, curves.
 
-Written in chapters 2.3, 2.3b and 2.3c.
+Written in chapters 2.3, 2.3b, 2.3c and 2.4.
 """
 
 import functools
 import math
 
 import numpy as np
+from numpy.polynomial import Chebyshev, Polynomial
 from numpy.polynomial.chebyshev import chebinterpolate
 
 from ..dtypes import get_default_dtype, result_type
@@ -191,16 +192,31 @@ def tanh(input):
 @method
 @curve
 def sigmoid(input):
-    e = np.exp(np.where(input >= 0, -input, input))  # at most 1, whatever the sign
-    y = np.where(input >= 0, 1, e) / (1 + e)
+    y = sigmoid(input) if isinstance(input, Tensor) else logistic(input)
     return y, lambda g: g * y * (1 - y)
+
+
+def logistic(x):
+    """Return 1 / (1 + exp(-x)) of an array; no exponential is above 1."""
+    e = np.exp(-np.abs(x))
+    return np.maximum(e, x >= 0) / (1 + e)  # above: 1 if x is positive, and else e
+
+
+WHOLE = {2: np.int16, 4: np.int32, 8: np.int64}  # by their size in bytes
+
+
+def masked(g, mask):
+    """Return `g` where a mask (booleans) is true, and 0 elsewhere."""
+    if not isinstance(g, np.ndarray):
+        return np.where(mask, g, 0)
+    return (g.view(WHOLE[g.itemsize]) * mask).view(g.dtype)
 
 
 @method
 @pointwise
 def relu(input):
     y = np.maximum(input, 0)
-    return y, lambda g: np.where(y <= 0, 0, g)
+    return y, lambda g: masked(g, y != 0)
 
 
 @method("__abs__", "abs")
@@ -295,11 +311,11 @@ def bitwise_not(input):
 
 @op
 def _where(condition, input, other):
-    c = condition
+    c = condition != 0
     return np.where(c, input, other), lambda g: (
         None,
-        lambda: np.where(c, g, 0),
-        lambda: np.where(c, 0, g),
+        lambda: masked(g, c),
+        lambda: masked(g, ~c),
     )
 
 
@@ -349,9 +365,9 @@ def clamp(input, min=None, max=None):
     def pullback(g):
         y = limited(input, min, max)  # once more: the result may have been changed
         return (
-            np.where(y == input, g, 0),
-            lambda: np.where((input < min) & (y == min), g, 0),
-            lambda: np.where((input != y) & (y == max), g, 0),
+            masked(g, y == input),
+            lambda: masked(g, (input < min) & (y == min)),
+            lambda: masked(g, (input != y) & (y == max)),
         )
 
     return limited(input, min, max), pullback
@@ -602,9 +618,8 @@ def erf_series(reach, degree):
     return chebinterpolate(np.vectorize(ratio), degree).tolist()
 
 
-def erf_values(input):
-    """Return erf of an array, by Clenshaw's sum: about as exact as the dtype."""
-    reach, degree = (6.0, 42) if input.dtype.itemsize == 8 else (4.0, 16)
+def erf_sum(input, reach=6.0, degree=42):
+    """Return erf of an array, by Clenshaw's sum: exact enough for float64."""
     x = np.clip(input, -reach, reach)  # beyond, it is 1
     z = x * x * (4 / reach**2) - 2
     first, *rest = erf_series(reach, degree)
@@ -612,6 +627,30 @@ def erf_values(input):
     for c in reversed(rest):
         b, before = c + z * b - before, b
     return x * (first + z * b / 2 - before)
+
+
+@functools.cache
+def erf_powers(reach=4, degree=6):
+    """Return coefficients of p, the highest first, so that erf(x) = tanh(x p(x²))."""
+    x = np.linspace(reach, 0, 2000, endpoint=False)
+    y = np.vectorize(math.erf)(x)
+    weight = x * (1 - y * y) / y  # what an error of p does to erf, relative to erf
+    p = Chebyshev.fit(x * x, np.arctanh(y) / x, degree, w=weight)
+    return p.convert(kind=Polynomial).coef[::-1].tolist()
+
+
+def erf_values(input):
+    """Return erf of an array, about as exact as the dtype."""
+    if input.dtype.itemsize == 8:
+        return erf_sum(input)
+    x = np.clip(input, -5, 5)  # p grows, and tanh is 1 long before
+    z = x * x
+    y, *rest = erf_powers()
+    for c in rest:  # Horner's scheme; only the first step makes a new array
+        y *= z
+        y += c
+    y *= x
+    return np.tanh(y)
 
 
 @method
@@ -636,3 +675,22 @@ def limited(input, min, max):
     """Return `input`, but at least `min` and at most `max`."""
     y = input if min is None else np.maximum(input, min)
     return y if max is None else np.minimum(y, max)
+
+
+CHUNK = 65_536  # elements: a few arrays of this size stay in the processor's cache
+
+
+def by_pieces(function, *arrays):
+    """Return function(*arrays) for a function of each element, a few rows at a time.
+
+    The arrays are of one shape; the result has the dtype of the first. Only NumPy's
+    are cut, if large: a tensor remembers whole steps, a GPU gains nothing by pieces.
+    """
+    x = arrays[0]
+    if not isinstance(x, np.ndarray) or x.size < 16 * CHUNK:
+        return function(*arrays)
+    out, rows = np.empty_like(x), max(1, CHUNK * len(x) // x.size)
+    for start in range(0, len(x), rows):
+        part = slice(start, start + rows)
+        out[part] = function(*[a[part] for a in arrays])
+    return out

@@ -12,7 +12,7 @@ import numpy as np
 from ..dtypes import get_default_dtype, int64
 from ..errors import position
 from ..tensor import NUMPY, Tensor, method, op
-from .pointwise import maximum, minimum
+from .pointwise import masked, maximum, minimum
 from .shape import reshape, squeeze, stack, unsqueeze
 
 
@@ -50,7 +50,8 @@ def count(input, dim):
 def sum(input, dim=None, keepdim=False, *, dtype=None):
     """Add up all elements, or those along `dim` (one dimension or several)."""
     x = roomy(input, dtype)
-    return _sum(x, dim, keepdim).to(x.dtype)
+    y = _sum(x, dim, keepdim)
+    return y if dtype is None else y.to(dtype)
 
 
 @method
@@ -133,7 +134,7 @@ def argmin(input, dim=None, keepdim=False):
 def _pick(input, places, dim):
     def pullback(g):
         numbers = np.cumsum(np.ones_like(input, dtype=places.dtype), axis=dim) - 1
-        return np.where(numbers == places, g, 0)
+        return masked(g, numbers == places)
 
     return np.take_along_axis(input, places, dim), pullback
 

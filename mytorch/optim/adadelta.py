@@ -6,7 +6,7 @@ Written in chapter 2.10.
 import numpy as np
 
 from ..creation import zeros, zeros_like
-from .optimizer import Optimizer, at_least_zero
+from .optimizer import Optimizer, at_least_zero, follow
 
 
 class Adadelta(Optimizer):
@@ -35,10 +35,11 @@ class Adadelta(Optimizer):
     def change(self, w, g, s, group):
         rho, eps = group["rho"], group["eps"]
         v, d = s["square_avg"], s["acc_delta"]
-        v *= rho
-        v += (1 - rho) * g * g
-        delta = np.sqrt((d + eps) / (v + eps))
+        t, delta = np.empty_like(w), np.empty_like(w)
+        follow(v, np.multiply(g, g, out=t), rho, t)
+        np.add(d, eps, out=delta)
+        delta /= np.add(v, eps, out=t)
+        np.sqrt(delta, out=delta)
         delta *= g
-        d *= rho
-        d += (1 - rho) * delta * delta
-        w -= group["lr"] * delta
+        follow(d, np.multiply(delta, delta, out=t), rho, t)
+        w -= np.multiply(delta, group["lr"], out=t)

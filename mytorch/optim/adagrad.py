@@ -42,7 +42,9 @@ class Adagrad(Optimizer):
 
     def change(self, w, g, s, group):
         lr = group["lr"] / (1 + (s["step"].item() - 1) * group["lr_decay"])
-        s["sum"] += g * g
-        root = np.sqrt(s["sum"])
-        root += group["eps"]
-        w -= lr * g / root
+        total, t = s["sum"], np.empty_like(w)  # t: scratch
+        total += np.multiply(g, g, out=t)
+        np.sqrt(total, out=t)
+        t += group["eps"]
+        np.divide(g, t, out=t)
+        w -= np.multiply(t, lr, out=t)

@@ -6,7 +6,7 @@ Written in chapter 2.10.
 import numpy as np
 
 from ..creation import zeros, zeros_like
-from .optimizer import Optimizer, at_least_zero
+from .optimizer import Optimizer, at_least_zero, follow
 
 
 class Adam(Optimizer):
@@ -51,16 +51,16 @@ class Adam(Optimizer):
 
     def change(self, w, g, s, group):
         (beta1, beta2), steps = group["betas"], s["step"].item()
-        m, v = s["exp_avg"], s["exp_avg_sq"]
-        m += (1 - beta1) * (g - m)
-        v *= beta2
-        v += (1 - beta2) * g * g
+        m, v, t = s["exp_avg"], s["exp_avg_sq"], np.empty_like(w)
+        follow(m, g, beta1, t)
+        follow(v, np.multiply(g, g, out=t), beta2, t)
         if group["amsgrad"]:
             v = np.maximum(v, s["max_exp_avg_sq"], out=s["max_exp_avg_sq"])
-        root = np.sqrt(v)
-        root /= (1 - beta2**steps) ** 0.5
-        root += group["eps"]
-        w -= group["lr"] / (1 - beta1**steps) * (m / root)
+        fix = (1 - beta2**steps) ** 0.5  # of the root; both sides are multiplied by it
+        np.sqrt(v, out=t)
+        t += group["eps"] * fix
+        np.divide(m, t, out=t)
+        w -= np.multiply(t, group["lr"] * fix / (1 - beta1**steps), out=t)
 
 
 class AdamW(Adam):

@@ -10,6 +10,7 @@ from copy import deepcopy
 import numpy as np
 
 from ..autograd import enable_grad
+from ..ops.pointwise import CHUNK
 from ..tensor import Tensor
 from ..versions import writes
 
@@ -95,7 +96,11 @@ class Optimizer:
     def slope(self, w, g, group):
         """Return the gradient to go down: turned for maximize, with weight decay."""
         g = -g if group["maximize"] else g
-        return g + group["weight_decay"] * w if group["weight_decay"] else g
+        if group["weight_decay"]:
+            decay = group["weight_decay"] * w
+            decay += g
+            return decay
+        return g
 
     def change(self, w, g, s, group):
         """Change the piece `w` of a parameter in place, by its slope `g`; `s` holds
@@ -174,9 +179,6 @@ def listed(params):
     return params
 
 
-CHUNK = 32_768  # elements: pieces of this size stay in the processor's cache
-
-
 def pieces(w, g, memory):
     """Yield the same rows of a parameter, its gradient and its memory, some at a time.
 
@@ -190,6 +192,15 @@ def pieces(w, g, memory):
     for start in range(0, len(w), rows):
         part = slice(start, start + rows)
         yield w[part], g[part], {k: x[part] if x.ndim else x for k, x in memory.items()}
+
+
+def follow(mean, x, keep, t):
+    """Keep a part of a running mean and take the rest from `x`, in place.
+
+    t: scratch, which may be `x` itself.
+    """
+    mean *= keep
+    mean += np.multiply(x, 1 - keep, out=t)
 
 
 def at_least_zero(options):

@@ -6,7 +6,7 @@ Written in chapter 2.10.
 import numpy as np
 
 from ..creation import zeros, zeros_like
-from .optimizer import Optimizer, at_least_zero
+from .optimizer import Optimizer, at_least_zero, follow
 
 
 class RMSprop(Optimizer):
@@ -44,19 +44,18 @@ class RMSprop(Optimizer):
         return state
 
     def change(self, w, g, s, group):
-        alpha, v = group["alpha"], s["square_avg"]
-        v *= alpha
-        v += (1 - alpha) * g * g
+        alpha, v, t = group["alpha"], s["square_avg"], np.empty_like(w)
+        follow(v, np.multiply(g, g, out=t), alpha, t)
         if group["centered"]:
             mean = s["grad_avg"]
-            mean += (1 - alpha) * (g - mean)
-            v = v - mean * mean
-        root = np.sqrt(v)
-        root += group["eps"]
-        g = g / root
+            follow(mean, g, alpha, t)
+            v = np.subtract(v, np.multiply(mean, mean, out=t), out=t)
+        np.sqrt(v, out=t)
+        t += group["eps"]
+        g = np.divide(g, t, out=t)
         if group["momentum"] > 0:
             b = s["momentum_buffer"]
             b *= group["momentum"]
             b += g
             g = b
-        w -= group["lr"] * g
+        w -= np.multiply(g, group["lr"], out=t)

@@ -45,6 +45,6 @@ class SGD(Optimizer):
         if group["momentum"]:
             b = s["momentum_buffer"]
             b *= group["momentum"]
-            b += (1 - group["dampening"]) * g
+            b += (1 - group["dampening"]) * g if group["dampening"] else g
             g = g + group["momentum"] * b if group["nesterov"] else b
         w -= group["lr"] * g

@@ -32,7 +32,7 @@ def mean_of(rows):
 
 def timed(patterns, folder, quick):
     """Measure on one thread: training steps, operations, overhead, and what the machine can."""
-    many, few = (Effort(5, 0.05), Effort(3, 0.005)) if quick else (Effort(15, 0.1), Effort(7, 0.01))
+    many, few = (Effort(5, 0.05), Effort(3, 0.005)) if quick else (Effort(11, 0.1), Effort(5, 0.01))
     with measure.workers(1, folder) as pair:
         heading("Training steps, one thread")
         found = {"steps": measure.all_steps(pair, many, patterns, shown)}
@@ -47,10 +47,10 @@ def timed(patterns, folder, quick):
     return found | {"pairs": many.pairs, "pairs of operations": few.pairs}
 
 
-def on_all_cores(patterns, folder, quick):
+def on_all_cores(patterns, folder):
     """Measure the training steps with all cores."""
     cores = os.cpu_count()
-    effort = Effort(3 if quick else 9, 0.1, cores)
+    effort = Effort(5, 0.1, cores)
     with measure.workers(cores, folder) as pair:
         heading(f"Training steps, {cores} threads")
         return measure.all_steps(pair, effort, patterns, shown)
@@ -73,11 +73,13 @@ def main(names, quick, write, folder):
     if write and (names or quick or folder):
         raise click.UsageError("--write goes with a full run")
     begin = time.time()
-    found = {"date": measure.today(), "machine": measure.machine()}
+    found = {"date": measure.today(), "machine": measure.machine(), "load": measure.load()}
     found |= timed(names, folder, quick)
     if not quick:
-        found["steps on all cores"] = on_all_cores(names, folder, quick)
+        found["steps on all cores"] = on_all_cores(names, folder)
     if not (quick or names):
+        heading("PyTorch told to keep freed memory, as `mytorch` in the table")
+        found["kept"] = measure.all_kept(Effort(7, 0.1), tell=shown)
         found["memory"] = measure.all_memory(folder=folder)
         found["import"] = measure.imports(folder=folder)
         for line in page.summary(found):

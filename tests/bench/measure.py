@@ -19,12 +19,14 @@ from . import operations, steps
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = "OMP", "MKL", "OPENBLAS", "VECLIB_MAXIMUM", "NUMEXPR"
+# What mytorch asks of glibc (chapter 2.3c), as settings for another program
+KEEP = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**26)}
 
 
 class Worker:
-    """A process with one framework on so many threads."""
+    """A process with one framework on so many threads; settings: of its environment."""
 
-    def __init__(self, framework, threads=1, folder=None):
+    def __init__(self, framework, threads=1, folder=None, **settings):
         self.framework = framework
         limits = {f"{name}_NUM_THREADS": str(threads) for name in LIMITS}
         command = [sys.executable, "-m", "bench.worker", framework, str(threads)]
@@ -32,7 +34,7 @@ class Worker:
             [*command, str(folder or ROOT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | limits,
+            env=os.environ | limits | settings,
             cwd=ROOT / "tests",
             text=True,
         )
@@ -54,7 +56,13 @@ class Worker:
 @contextlib.contextmanager
 def workers(threads=1, folder=None):
     """Yield a process with PyTorch and one with mytorch."""
-    pair = Worker("torch", threads), Worker("mytorch", threads, folder)
+    with closing(Worker("torch", threads), Worker("mytorch", threads, folder)) as pair:
+        yield pair
+
+
+@contextlib.contextmanager
+def closing(*pair):
+    """Yield workers, and close them."""
     try:
         yield pair
     finally:
@@ -95,8 +103,8 @@ def compared(pair, case, effort):
         answers = {}
         for worker in pair if k % 2 else pair[::-1]:
             time.sleep(effort.rest)
-            answers[worker.framework] = worker.ask("block", case, *plan)
-        (times, result), (mine, found) = (answers[w.framework] for w in pair)
+            answers[worker] = worker.ask("block", case, *plan)
+        (times, result), (mine, found) = (answers[worker] for worker in pair)
         agree &= np.allclose(found, result, rtol=1e-3, atol=1e-5)
         medians.append((np.median(times), np.median(mine)))
     medians = np.array(medians)
@@ -128,7 +136,7 @@ def all_operations(pair, effort, patterns=(), tell=print):
     for name in operations.OPERATIONS:
         for size in operations.SIZES:
             for backward in (False, True):
-                title = f"{name}, {size}, {'forward and backward' if backward else 'forward'}"
+                title = operations.title(name, size, backward)
                 if not wanted(title, patterns):
                     continue
                 case = ["operation", name, size, backward]
@@ -144,9 +152,21 @@ def all_operations(pair, effort, patterns=(), tell=print):
     return rows
 
 
+def all_kept(effort, patterns=(), tell=print):
+    """Return PyTorch's time when it keeps freed memory over its usual one, for each step."""
+    with closing(Worker("torch"), Worker("torch", **KEEP)) as pair:
+        rows = all_steps(pair, effort, patterns, tell)
+    return {name: row["ratio"] for name, row in rows.items()}
+
+
 def all_memory(patterns=(), folder=None):
-    """Return how far each training step raises the memory in use: name -> bytes."""
+    """Return how far each training step raises the memory in use: name -> bytes.
+
+    Only Linux tells; elsewhere there is nothing.
+    """
     found = {}
+    if platform.system() != "Linux":
+        return found
     for name in filter(lambda name: wanted(name, patterns), steps.STEPS):
         found[name] = {}
         for framework in ("torch", "mytorch"):
@@ -199,6 +219,11 @@ def machine():
         "blas": f"{blas['name']} {blas['version']}",
         "torch": version("torch").split("+")[0],
     }
+
+
+def load():
+    """Return how many cores other programs keep busy, over a minute; None if nobody knows."""
+    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
 
 
 def geometric_mean(ratios):

@@ -64,6 +64,11 @@ def size_of(name, size):
     return min(SIZES[size], 1024) if name in PRODUCTS else SIZES[size]
 
 
+def title(name, size, backward):
+    """Return what the benchmark calls an operation at a size, in a direction."""
+    return f"{name}, {size}, {'forward and backward' if backward else 'forward'}"
+
+
 def arrays(name, n):
     """Return the inputs of an operation."""
     made = {
