@@ -1,14 +1,28 @@
-"""Written in chapters 2.3, 2.4, 2.5, 2.6, 2.8, 2.9 and 2.10."""
+"""Written in chapters 2.3, 2.4, 2.5, 2.6, 2.8, 2.9, 2.10 and 3.1."""
 
 from . import functional, init, modules, utils
 from .modules import (
     ELU,
     GELU,
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AvgPool1d,
+    AvgPool2d,
     BCELoss,
     BCEWithLogitsLoss,
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
     CrossEntropyLoss,
     Dropout,
+    Dropout1d,
+    Dropout2d,
     Flatten,
+    Fold,
     Hardtanh,
     HuberLoss,
     Identity,
@@ -18,6 +32,8 @@ from .modules import (
     Linear,
     LogSigmoid,
     LogSoftmax,
+    MaxPool1d,
+    MaxPool2d,
     Module,
     ModuleDict,
     ModuleList,
@@ -32,6 +48,7 @@ from .modules import (
     Softplus,
     Tanh,
     Unflatten,
+    Unfold,
 )
 from .parameter import Parameter
 
@@ -71,4 +88,21 @@ __all__ = [
     "init",
     "Dropout",
     "utils",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "Dropout1d",
+    "Dropout2d",
+    "Fold",
+    "MaxPool1d",
+    "MaxPool2d",
+    "Unfold",
 ]

@@ -1,8 +1,9 @@
 """Functions that networks are made of.
 
-Written in chapters 2.1, 2.3b, 2.4, 2.5, 2.6 and 2.9.
+Written in chapters 2.1, 2.3b, 2.4, 2.5, 2.6, 2.9 and 3.1.
 """
 
+import itertools
 import math
 import warnings
 
@@ -11,6 +12,16 @@ import numpy as np
 from ..creation import rand_like
 from ..dtypes import float32
 from ..ops import pointwise
+from ..ops.convolution import (
+    _convolution,
+    _max_pool,
+    _transposed,
+    numbers_of,
+    out_size,
+    overlaid,
+    window_of,
+    windows,
+)
 from ..ops.indexing import change, index_select
 from ..ops.linalg import refuse_misfits
 from ..ops.pointwise import (
@@ -23,7 +34,7 @@ from ..ops.pointwise import (
     where,
 )
 from ..ops.reduction import refuse_integers
-from ..ops.shape import _pad
+from ..ops.shape import _pad, padded, stack
 from ..ops.softmax import (
     _cross_entropy,
     chosen,
@@ -684,3 +695,640 @@ def dropout(input, p=0.5, training=True, inplace=False):
         return input
     mask = dropout_mask(input, p)
     return input.mul_(mask) if inplace else _dropout(input, mask)
+
+
+def for_each(name, value, n):
+    """Return a number for each of n dimensions, from one or from a list."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    if len(values) not in (1, n):
+        raise RuntimeError(
+            f"expected {name} to be a single integer value or a list of {n} values to "
+            f"match the convolution dimensions, but got {name}={list(values)}"
+        )
+    return values * n if len(values) == 1 else values
+
+
+def refuse_settings(stride, padding, dilation, groups, output_padding=(0,)):
+    """Raise RuntimeError for steps, pads and groups that make no sense."""
+    signs = [("stride", min(stride), 1), ("groups", groups, 1)]
+    signs += [("padding", min(padding), 0), ("output_padding", min(output_padding), 0)]
+    for name, least, allowed in signs:
+        if least < allowed:
+            kind = "non-positive" if allowed else "negative"
+            raise RuntimeError(f"{kind} {name} is not supported")
+    if min(dilation) <= 0:
+        raise RuntimeError(
+            f"dilation should be greater than zero, but got {list(dilation)}"
+        )
+
+
+def refuse_sizes(name, n, input, weight, groups):
+    """Raise RuntimeError for dimensions and groups that do not fit."""
+    size = list(weight.shape)
+    if input.ndim not in (n + 1, n + 2):
+        raise RuntimeError(
+            f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but "
+            f"got input of size: {list(input.shape)}"
+        )
+    if weight.ndim != n + 2:
+        raise RuntimeError(f"Expected {n + 2}D weight in {name}, but got size: {size}")
+    if min(size[2:]) < 1:
+        message = "kernel size should be greater than zero, but got"
+        raise RuntimeError(f"{message} {size[2:]}")
+    if size[0] % groups or size[0] < groups:
+        few = f"divisible by {groups}" if size[0] % groups else f"at least {groups}"
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be {few} at dimension 0, but "
+            f"got weight of size [{size}] instead"
+        )
+
+
+def refuse_channels(n, input, weight, bias, groups, transposed):
+    """Raise RuntimeError if the channels of input, weight and bias do not fit."""
+    size, shape = list(weight.shape), list(input.shape)
+    given = "transposed=1" if transposed else f"groups={groups}"
+    ends = size[0], size[1] * groups
+    wanted, many = ends if transposed else ends[::-1]
+    if shape[-n - 1] != wanted:
+        raise RuntimeError(
+            f"Given {given}, weight of size {size}, expected input{shape} to have "
+            f"{wanted} channels, but got {shape[-n - 1]} channels instead"
+        )
+    if bias is not None and bias.shape != (many,):
+        given = f"{given}, " if transposed else ""
+        raise RuntimeError(
+            f"Given {given}weight of size {size}, expected bias to be 1-dimensional "
+            f"with {many} elements, but got bias of size {list(bias.shape)} instead"
+        )
+
+
+def refuse_kinds(input, weight, bias):
+    """Raise RuntimeError for several dtypes."""
+    if weight.dtype != input.dtype:
+        found = f"{input.dtype.name} but found {weight.dtype.name}"
+        raise RuntimeError(f"expected scalar type {found}")
+    if bias is not None and bias.dtype != input.dtype:
+        kinds = f"({input.dtype.name}) and bias type ({bias.dtype.name})"
+        raise RuntimeError(f"Input type {kinds} should be the same")
+
+
+def refuse_large(input, kernel, padding, dilation):
+    """Raise RuntimeError if a kernel does not fit into the padded picture."""
+    sizes = input.shape[-len(kernel) :]
+    room = [n + 2 * p for n, p in zip(sizes, padding, strict=True)]
+    needed = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    if any(map(int.__lt__, room, needed)):
+        room, needed = (f"({' x '.join(map(str, x))})" for x in (room, needed))
+        raise RuntimeError(
+            f"Calculated padded input size per channel: {room}. Kernel size: {needed}. "
+            "Kernel size can't be greater than actual input size"
+        )
+    if 0 in sizes:
+        shape = list(input.shape)
+        message = "Only zero batch or zero channel inputs are supported, but got input"
+        raise RuntimeError(f"{message} shape: {shape}")
+
+
+def margins(padding, stride, kernel, dilation):
+    """Return (before, after) for each dimension, of "valid" or "same"."""
+    if padding not in ("same", "valid"):
+        raise RuntimeError(f"Invalid padding string: '{padding}'")
+    if padding == "valid":
+        return [(0, 0)] * len(kernel)
+    if max(stride) > 1:
+        raise RuntimeError("padding='same' is not supported for strided convolutions")
+    totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    return [(t // 2, t - t // 2) for t in totals]
+
+
+def single(n, input, operation, *arguments):
+    """Apply an operation for batches to a picture alone, too; float16 in float32."""
+    alone, dtype = input.ndim == n + 1, input.dtype
+    tensors = [input.unsqueeze(0) if alone else input, *arguments[:2]]
+    if dtype == np.float16:
+        tensors = [t if t is None else t.to(float32) for t in tensors]
+    y = operation(*tensors, *arguments[2:]).to(dtype)
+    return y.squeeze(0) if alone else y
+
+
+def convolved(name, n, input, weight, bias, stride, padding, dilation, groups):
+    """Return a convolution over n dimensions, after checks."""
+    stride, dilation = for_each("stride", stride, n), for_each("dilation", dilation, n)
+    word = isinstance(padding, str)
+    pads = (0,) * n if word else for_each("padding", padding, n)
+    refuse_settings(stride, pads, dilation, groups)
+    refuse_sizes(name, n, input, weight, groups)
+    refuse_channels(n, input, weight, bias, groups, transposed=False)
+    refuse_kinds(input, weight, bias)
+    kernel = weight.shape[2:]
+    if word:
+        pairs = margins(padding, stride, kernel, dilation)
+        pads = tuple(before for before, _ in pairs)
+        rest = [(0, after - before) for before, after in pairs]
+        if any(map(any, rest)):  # one more behind than before
+            input = _pad(input, [(0, 0)] * (input.ndim - n) + rest, 0)
+    refuse_large(input, kernel, pads, dilation)
+    window = window_of(input.shape[-n:], kernel, stride, pads, dilation)
+    return single(n, input, _convolution, weight, bias, window, groups)
+
+
+def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Slide filters over pictures; return the sums of products at each place.
+
+    input: (N, in, H, W) or (in, H, W). weight: (out, in / groups, kH, kW). bias:
+    (out,). stride, padding, dilation: a number or one each for H and W; padding may
+    be "valid" (none) or "same" (the output is as large as the input). groups: into how
+    many parts the channels fall, each with filters of its own. The result has sizes
+    (H + 2 padding - dilation (kH - 1) - 1) // stride + 1. Raises RuntimeError if the
+    sizes do not fit.
+    """
+    settings = stride, padding, dilation, groups
+    return convolved("conv2d", 2, input, weight, bias, *settings)
+
+
+def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Slide filters along sequences (N, in, L) or (in, L); see `conv2d`."""
+    settings = stride, padding, dilation, groups
+    return convolved("conv1d", 1, input, weight, bias, *settings)
+
+
+def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """Slide filters through volumes (N, in, D, H, W) or (in, D, H, W); see `conv2d`."""
+    settings = stride, padding, dilation, groups
+    return convolved("conv3d", 3, input, weight, bias, *settings)
+
+
+def transposed_sizes(sizes, kernel, stride, padding, output_padding, dilation):
+    """Return the sizes of a transposed convolution's result, after checks."""
+    for extra, s, d in zip(output_padding, stride, dilation, strict=True):
+        if extra >= max(s, d):
+            raise RuntimeError(
+                "output padding must be smaller than either stride or dilation, but "
+                f"got output_padding: {output_padding} stride: {stride} dilation: "
+                f"{dilation}"
+            )
+    rows = zip(sizes, kernel, stride, padding, output_padding, dilation, strict=True)
+    out = tuple((n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, s, p, e, d in rows)
+    if min(out) < 1:
+        given, found = (f"({' x '.join(map(str, x))})" for x in (sizes, out))
+        raise RuntimeError(
+            f"Given input size per channel: {given}. Calculated output size per "
+            f"channel: {found}. Output size is too small"
+        )
+    return out
+
+
+def spread_out(name, n, input, weight, bias, stride, padding, extra, groups, dilation):
+    """Return a transposed convolution over n dimensions, after checks."""
+    stride, dilation = for_each("stride", stride, n), for_each("dilation", dilation, n)
+    padding = for_each("padding", padding, n)
+    extra = for_each("output_padding", extra, n)
+    refuse_settings(stride, padding, dilation, groups, extra)
+    refuse_sizes(name, n, input, weight, groups)
+    refuse_channels(n, input, weight, bias, groups, transposed=True)
+    refuse_kinds(input, weight, bias)
+    sizes, kernel = input.shape[-n:], weight.shape[2:]
+    out = transposed_sizes(sizes, kernel, stride, padding, extra, dilation)
+    window = window_of(out, kernel, stride, padding, dilation)
+    rest = [(0, many - m) for many, m in zip(window.out, sizes, strict=True)]
+    if any(map(any, rest)):  # windows that only output padding has made room for
+        input = _pad(input, [(0, 0)] * (input.ndim - n) + rest, 0)
+    return single(n, input, _transposed, weight, bias, window, groups)
+
+
+def conv_transpose2d(
+    input,
+    weight,
+    bias=None,
+    stride=1,
+    padding=0,
+    output_padding=0,
+    groups=1,
+    dilation=1,
+):
+    """Return what `conv2d` passes back for the gradient `input`: spread-out filters.
+
+    input: (N, in, H, W) or (in, H, W). weight: (in, out / groups, kH, kW). The result
+    has sizes (H - 1) stride - 2 padding + dilation (kH - 1) + output_padding + 1.
+    Raises RuntimeError if the sizes do not fit. Source: Zeiler et al. (2010).
+    """
+    settings = stride, padding, output_padding, groups, dilation
+    return spread_out("conv_transpose2d", 2, input, weight, bias, *settings)
+
+
+def conv_transpose1d(
+    input,
+    weight,
+    bias=None,
+    stride=1,
+    padding=0,
+    output_padding=0,
+    groups=1,
+    dilation=1,
+):
+    """Spread filters along sequences (N, in, L) or (in, L); see `conv_transpose2d`."""
+    settings = stride, padding, output_padding, groups, dilation
+    return spread_out("conv_transpose1d", 1, input, weight, bias, *settings)
+
+
+def refuse_block(kernel, dilation, padding, stride):
+    """Raise RuntimeError for windows without pixels or steps, and negative padding."""
+    rows = [("kernel size", kernel, 1), ("dilation", dilation, 1)]
+    for name, values, least in [*rows, ("padding", padding, 0), ("stride", stride, 1)]:
+        if min(values) < least:
+            rule = "greater than zero" if least else "non-negative"
+            raise RuntimeError(f"{name} should be {rule}, but got {list(values)}")
+
+
+def two(name, value):
+    """Return a pair, from a number or a pair."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(values) != 2:
+        size = len(values)
+        raise RuntimeError(f"It is expected {name} equals to 2, but got size {size}")
+    return values
+
+
+def block_frame(sizes, kernel_size, dilation, padding, stride):
+    """Return how windows slide over pictures of these sizes; and the padding."""
+    names = "kernel_size", "dilation", "padding", "stride"
+    values = kernel_size, dilation, padding, stride
+    pairs = [two(name, x) for name, x in zip(names, values, strict=True)]
+    refuse_block(*pairs)
+    kernel, dilation, padding, stride = pairs
+    out = tuple(map(out_size, sizes, kernel, stride, padding, dilation))
+    return (kernel, stride, dilation, out), [(0, 0), (0, 0), *[(p, p) for p in padding]]
+
+
+def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
+    """Return all windows of pictures, one a column: (N, C * kH * kW, windows).
+
+    input: (N, C, H, W) or (C, H, W). Raises RuntimeError if the sizes do not fit.
+    """
+    if input.ndim not in (3, 4) or 0 in input.shape[-3:]:
+        raise RuntimeError(
+            "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and "
+            "other non-zero dimensions for input, but got: " + str(list(input.shape))
+        )
+    refuse_whole_numbers("im2col_out_cpu", input)
+    sizes = input.shape[-2:]
+    frame, pads = block_frame(sizes, kernel_size, dilation, padding, stride)
+    if min(frame[-1]) < 1:
+        raise RuntimeError(
+            f"Given input with spatial size {sizes}, kernel_size={frame[0]}, "
+            f"dilation={frame[2]}, padding={two('padding', padding)}, calculated shape "
+            f"of the array of sliding blocks as {frame[-1]}, but its components must "
+            "be at least one."
+        )
+    x = input if input.ndim == 4 else input.unsqueeze(0)
+    y = windows(_pad(x, pads, 0), frame).flatten(3).flatten(1, 2)
+    return y if input.ndim == 4 else y.squeeze(0)
+
+
+def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    """Put windows back to their places in pictures, and add up where they overlap.
+
+    input: (N, C * kH * kW, windows) or without N. The result is (N, C, *output_size).
+    Raises RuntimeError if the sizes do not fit.
+    """
+    if input.ndim not in (2, 3) or 0 in input.shape[-2:]:
+        raise RuntimeError(
+            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch "
+            f"size and non-zero dimensions for input, but got: {list(input.shape)}"
+        )
+    sizes = two("output_size", output_size)
+    frame, pads = block_frame(sizes, kernel_size, dilation, padding, stride)
+    (kernel, stride, dilation, out), (rows, found) = frame, input.shape[-2:]
+    if rows % math.prod(kernel):
+        raise RuntimeError(
+            "Expected size of input's dimension 1 to be divisible by the product of "
+            f"kernel_size, but got input.size(1)={rows} and kernel_size={kernel}."
+        )
+    if found != math.prod(out) or min(out) < 1:
+        padding, many = two("padding", padding), " * ".join(map(str, out))
+        raise RuntimeError(
+            f"Given output_size={sizes}, kernel_size={kernel}, dilation={dilation}, "
+            f"padding={padding}, stride={stride}, expected size of input's dimension 2 "
+            f"to match the calculated number of sliding blocks {many} = "
+            f"{math.prod(out)}, but got input.size(2)={found}."
+        )
+    return folded(input, sizes, frame, pads)
+
+
+def folded(input, sizes, frame, pads):
+    """Return the pictures that windows add up to, without their padding."""
+    x = input if input.ndim == 3 else input.unsqueeze(0)
+    blocks = x.unflatten(1, (-1, math.prod(frame[0]))).unflatten(3, frame[-1])
+    whole = [n + sum(pair) for n, pair in zip(sizes, pads[2:], strict=True)]
+    y = _pad(overlaid(blocks, whole, frame), [(-a, -b) for a, b in pads], 0)
+    return y if input.ndim == 3 else y.squeeze(0)
+
+
+def pool_values(name, n, kernel_size, stride, padding, dilation=1):
+    """Return kernel, stride, padding and dilation for each of n dimensions."""
+    stride = kernel_size if stride is None or stride == () else stride
+    found = {"kernel_size": kernel_size, "stride": stride}
+    found |= {"padding": padding, "dilation": dilation}
+    for key, value in found.items():
+        values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+        if len(values) not in (1, n):
+            raise RuntimeError(
+                f"{name}: {key} must either be a single int, or a tuple of {n} ints"
+            )
+        found[key] = values * n if len(values) == 1 else values
+    return found.values()
+
+
+def refuse_pool(kernel, stride, padding, dilation):
+    """Raise RuntimeError for windows, steps and pads that make no sense."""
+    for name, values in [("kernel size", kernel), ("dilation", dilation)]:
+        if min(values) <= 0:
+            raise RuntimeError(f"{name} should be greater than zero, but got {values}")
+    if min(stride) <= 0:
+        raise RuntimeError("stride should not be zero")
+    if min(padding) < 0:
+        raise RuntimeError(f"pad must be non-negative, but got pad: {min(padding)}")
+    for k, p, d in zip(kernel, padding, dilation, strict=True):
+        if p > (d * (k - 1) + 1) // 2:
+            raise RuntimeError(
+                "pad should be at most half of effective kernel size, but got "
+                f"pad={p}, kernel_size={k} and dilation={d}"
+            )
+
+
+def pool_out(input, kernel, stride, padding, dilation, ceil_mode):
+    """Return how many windows there are along each dimension, after checks."""
+    n = len(kernel)
+    if input.ndim not in (n + 1, n + 2) or 0 in input.shape[-n - 1 :]:
+        raise RuntimeError(
+            f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim "
+            f"batch size for input, but got:{list(input.shape)}"
+        )
+    out = []
+    rows = zip(input.shape[-n:], kernel, stride, padding, dilation, strict=True)
+    for size, k, s, p, d in rows:
+        many = out_size(size + (s - 1) * ceil_mode, k, s, p, d)
+        # a window must not begin in the padding behind
+        out.append(many - (ceil_mode and (many - 1) * s >= size + p))
+    if min(out) < 1:
+        channels = [input.shape[-n - 1], *[1] * (2 - n)]
+        pair = [*channels, *input.shape[-n:]], [*channels, *out]
+        given, found = ("x".join(map(str, sizes)) for sizes in pair)
+        raise RuntimeError(
+            f"Given input size: ({given}). Calculated output size: ({found}). Output "
+            "size is too small"
+        )
+    return tuple(out)
+
+
+def pool_pads(sizes, kernel, stride, padding, dilation, out):
+    """Return (before, after) for each dimension, so that all windows have pixels."""
+    rows = zip(sizes, kernel, stride, padding, dilation, out, strict=True)
+    needs = [((m - 1) * s + d * (k - 1) + 1 - n - p, p) for n, k, s, p, d, m in rows]
+    return [(0, 0), (0, 0), *[(p, max(after, 0)) for after, p in needs]]
+
+
+def max_pooled(name, n, input, sizes, ceil_mode, return_indices):
+    """Return the maxima of windows over n dimensions; and, if asked, which they are."""
+    kernel, stride, padding, dilation = pool_values(name, n, *sizes)
+    refuse_pool(kernel, stride, padding, dilation)
+    out = pool_out(input, kernel, stride, padding, dilation, ceil_mode)
+    frame = kernel, stride, dilation, out
+    spatial = input.shape[-n:]
+    pads = pool_pads(spatial, kernel, stride, padding, dilation, out)
+    alone = input.ndim == n + 1
+    x = input.unsqueeze(0) if alone else input
+    lowest = -math.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    x = _pad(x, pads, lowest) if any(map(any, pads)) else x
+    y = _max_pool(x, frame)
+    if not return_indices:
+        return y.squeeze(0) if alone else y
+    numbers = np.arange(math.prod(spatial), like=x.data)
+    numbers = padded(np.reshape(numbers, spatial), pads[2:], 0)
+    index = Tensor(numbers_of(x.data, y.data, numbers, frame))
+    return (y.squeeze(0), index.squeeze(0)) if alone else (y, index)
+
+
+def max_pool2d(
+    input,
+    kernel_size,
+    stride=None,
+    padding=0,
+    dilation=1,
+    ceil_mode=False,
+    return_indices=False,
+):
+    """Return the largest element of each window: (N, C, H, W) or (C, H, W).
+
+    stride: by default the kernel_size. ceil_mode: windows that reach over the end
+    count, too. return_indices: return (maxima, their numbers in a picture laid out
+    flat). Raises RuntimeError if the sizes do not fit.
+    """
+    sizes = kernel_size, stride, padding, dilation
+    return max_pooled("max_pool2d", 2, input, sizes, ceil_mode, return_indices)
+
+
+def max_pool1d(
+    input,
+    kernel_size,
+    stride=None,
+    padding=0,
+    dilation=1,
+    ceil_mode=False,
+    return_indices=False,
+):
+    """Return the largest element of each window of (N, C, L) or (C, L)."""
+    sizes = kernel_size, stride, padding, dilation
+    return max_pooled("max_pool1d", 1, input, sizes, ceil_mode, return_indices)
+
+
+def window_counts(input, pads, frame, padding, count_include_pad):
+    """Return how many pixels each window has: an array that broadcasts."""
+    counts = np.ones_like(input.data, shape=())
+    rows = zip(input.shape[2:], pads[2:], *frame[:2], frame[3], padding, strict=True)
+    for size, (before, _), k, s, n, p in rows:
+        first = np.arange(n, dtype=input.dtype, like=input.data) * s - before
+        last = np.minimum(first + k, size + p)
+        if not count_include_pad:
+            first, last = np.maximum(first, 0), np.minimum(last, size)
+        counts = counts[..., None] * (last - first)
+    return counts
+
+
+def averaged_pool(name, n, input, sizes, ceil_mode, count_include_pad, divisor):
+    """Return the means of windows over n dimensions."""
+    kernel, stride, padding, _ = pool_values(name, n, *sizes)
+    once = (1,) * n
+    refuse_pool(kernel, stride, padding, once)
+    if divisor == 0:
+        raise RuntimeError("divisor must be not zero")
+    out = pool_out(input, kernel, stride, padding, once, ceil_mode)
+    frame, alone = (kernel, stride, once, out), input.ndim == n + 1
+    pads = pool_pads(input.shape[-n:], kernel, stride, padding, once, out)
+    x = input.unsqueeze(0) if alone else input
+    if divisor is None:
+        divisor = math.prod(kernel)
+        if any(map(any, pads)):
+            divisor = Tensor(window_counts(x, pads, frame, padding, count_include_pad))
+    y = windows(_pad(x, pads, 0) if any(map(any, pads)) else x, frame).sum(2) / divisor
+    return y.squeeze(0) if alone else y
+
+
+def avg_pool2d(
+    input,
+    kernel_size,
+    stride=None,
+    padding=0,
+    ceil_mode=False,
+    count_include_pad=True,
+    divisor_override=None,
+):
+    """Return the mean of each window: (N, C, H, W) or (C, H, W).
+
+    count_include_pad: whether padding counts as pixels. divisor_override: what to
+    divide sums by instead. Raises RuntimeError if the sizes do not fit.
+    """
+    sizes, rest = (kernel_size, stride, padding), (count_include_pad, divisor_override)
+    return averaged_pool("avg_pool2d", 2, input, sizes, ceil_mode, *rest)
+
+
+def avg_pool1d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True
+):
+    """Return the mean of each window of (N, C, L) or (C, L); see `avg_pool2d`."""
+    sizes = kernel_size, stride, padding
+    return averaged_pool(
+        "avg_pool1d", 1, input, sizes, ceil_mode, count_include_pad, None
+    )
+
+
+def adaptive_sizes(name, n, input, output_size):
+    """Return the sizes that are wanted, after checks; None keeps a size."""
+    if input.ndim not in (n + 1, n + 2):
+        raise RuntimeError(
+            f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got "
+            f"{list(input.shape)}"
+        )
+    if 0 in input.shape[-n:]:
+        raise RuntimeError(
+            f"{name}(): Expected input to have non-zero size for non-batch dimensions, "
+            f"but input has sizes {list(input.shape)} with dimension "
+            f"{input.ndim - n + input.shape[-n:].index(0)} being empty"
+        )
+    refuse_whole_numbers(name, input)
+    many = isinstance(output_size, (tuple, list))
+    wanted = tuple(output_size) if many else (output_size,) * n
+    if len(wanted) != n:
+        raise RuntimeError(f"{name}: output_size must be {n}")
+    wanted = [
+        m if w is None else w for w, m in zip(wanted, input.shape[-n:], strict=True)
+    ]
+    if min(wanted) < 0:
+        message = "elements of output_size must be greater than or equal to 0"
+        raise RuntimeError(f"{name}: {message} but received {wanted}")
+    return wanted
+
+
+def cells(size, wanted):
+    """Return the slices of cells that cover one dimension as evenly as can be."""
+    return [
+        slice(i * size // wanted, -(-(i + 1) * size // wanted)) for i in range(wanted)
+    ]
+
+
+def averaging(size, wanted, like):
+    """Return the matrix that takes the mean of each cell: (size, wanted)."""
+    matrix = np.zeros_like(like, shape=(size, wanted))
+    for i, cell in enumerate(cells(size, wanted)):
+        matrix[cell, i] = 1 / (cell.stop - cell.start)
+    return Tensor(matrix)
+
+
+def adaptive_average(name, n, input, output_size):
+    """Return the means of cells over n dimensions."""
+    wanted = adaptive_sizes(name, n, input, output_size)
+    if set(wanted) == {1}:
+        return input.mean(tuple(range(-n, 0)), keepdim=True)
+    y = input
+    for d, m in zip(range(-n, 0), wanted, strict=True):
+        matrix = averaging(input.shape[d], m, input.data)
+        y = (y.transpose(d, -1) @ matrix).transpose(d, -1)
+    return y
+
+
+def adaptive_max(name, n, input, output_size, return_indices):
+    """Return the maxima of cells over n dimensions; and, if asked, which they are."""
+    wanted = adaptive_sizes(name, n, input, output_size)
+    sizes = input.shape[-n:]
+    numbers = np.reshape(np.arange(math.prod(sizes), like=input.data), sizes)
+    found = []
+    for cell in itertools.product(*map(cells, sizes, wanted)):
+        values, places = input[(..., *cell)].flatten(-n).max(-1)
+        found.append((values, Tensor(np.reshape(numbers[cell], -1))[places]))
+    shape = (*input.shape[:-n], *wanted)
+    if not found:
+        values = input.flatten(-n)[..., :0].reshape(shape)
+        return (values, values.long()) if return_indices else values
+    values, index = (stack(x, -1).reshape(shape) for x in zip(*found, strict=True))
+    return (values, index) if return_indices else values
+
+
+def adaptive_avg_pool2d(input, output_size):
+    """Return the means of `output_size` cells that cover the pictures.
+
+    input: (N, C, H, W) or (C, H, W). output_size: a number, or two; None keeps a size.
+    Cells overlap where the sizes do not divide. Raises RuntimeError.
+    """
+    return adaptive_average("adaptive_avg_pool2d", 2, input, output_size)
+
+
+def adaptive_avg_pool1d(input, output_size):
+    """Return the means of `output_size` cells of (N, C, L) or (C, L)."""
+    return adaptive_average("adaptive_avg_pool1d", 1, input, output_size)
+
+
+def adaptive_max_pool2d(input, output_size, return_indices=False):
+    """Return the largest element of each of `output_size` cells of the pictures.
+
+    As `adaptive_avg_pool2d`; return_indices: as in `max_pool2d`.
+    """
+    name = "adaptive_max_pool2d"
+    return adaptive_max(name, 2, input, output_size, return_indices)
+
+
+def adaptive_max_pool1d(input, output_size, return_indices=False):
+    """Return the largest element of each of `output_size` cells of (N, C, L)."""
+    name = "adaptive_max_pool1d"
+    return adaptive_max(name, 1, input, output_size, return_indices)
+
+
+def dropped(name, dims, input, p, training, inplace):
+    """Set whole channels to 0 with probability `p`, and divide the others by 1 - p."""
+    refuse_probability(p)
+    if input.ndim not in dims:
+        allowed = " or ".join(f"{d}D" for d in dims)
+        raise RuntimeError(
+            f"{name}: Expected {allowed} input, but received a {input.ndim}D input."
+        )
+    if not training or p == 0:
+        return input
+    single = input.ndim < dims[-1] and name != "dropout2d"
+    shape = input.shape[: 1 if single else 2]
+    ones = np.ones_like(input.data, shape=shape + (1,) * (input.ndim - len(shape)))
+    mask = dropout_mask(Tensor(ones), p)
+    return input.mul_(mask) if inplace else input * mask
+
+
+def dropout1d(input, p=0.5, training=True, inplace=False):
+    """Drop whole channels of (N, C, L) or (C, L) with probability `p`."""
+    return dropped("dropout1d", (2, 3), input, p, training, inplace)
+
+
+def dropout2d(input, p=0.5, training=True, inplace=False):
+    """Drop whole channels of (N, C, H, W) or (N, C, L) with probability `p`.
+
+    The neighbors of a pixel would give away what `dropout` has taken. Raises ValueError
+    for a `p` that is no probability, RuntimeError for another number of dimensions.
+    Source: Tompson et al. (2015).
+    """
+    return dropped("dropout2d", (3, 4), input, p, training, inplace)

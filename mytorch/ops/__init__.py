@@ -1,6 +1,16 @@
-"""Written in chapters 2.3, 2.3b, 2.3c and 2.6."""
+"""Written in chapters 2.3, 2.3b, 2.3c, 2.6 and 3.1."""
 
-from . import indexing, inplace, linalg, pointwise, reduction, shape, softmax, sorting
+from . import (
+    convolution,
+    indexing,
+    inplace,
+    linalg,
+    pointwise,
+    reduction,
+    shape,
+    softmax,
+    sorting,
+)
 
 __all__ = [
     "indexing",
@@ -11,4 +21,5 @@ __all__ = [
     "sorting",
     "inplace",
     "softmax",
+    "convolution",
 ]

@@ -1,6 +1,6 @@
 """Layers that drop values at random while they train.
 
-Written in chapter 2.9.
+Written in chapters 2.9 and 3.1.
 """
 
 from .. import functional
@@ -20,3 +20,17 @@ class Dropout(Module):
 
     def extra_repr(self):
         return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout1d(Dropout):
+    """Sets whole channels of (N, C, L) or (C, L) to 0 in training."""
+
+    def forward(self, input):
+        return functional.dropout1d(input, self.p, self.training, self.inplace)
+
+
+class Dropout2d(Dropout):
+    """Sets whole channels of (N, C, H, W) to 0 in training."""
+
+    def forward(self, input):
+        return functional.dropout2d(input, self.p, self.training, self.inplace)
