@@ -37,7 +37,8 @@ def whole(high, *shape, seed=0):
 
 def parameter(torch, *shape, seed=0):
     """Return a parameter of numbers that keep the size of what they multiply."""
-    return torch.nn.Parameter(torch.tensor(normal(*shape, seed=seed) / shape[-1] ** 0.5))
+    fan = math.prod(shape[1:] or shape)
+    return torch.nn.Parameter(torch.tensor(normal(*shape, seed=seed) / fan**0.5))
 
 
 def same(torch, model):
@@ -77,9 +78,14 @@ def classification(torch, model, batch, optimizer):
 
 
 def dense(batch, *sizes):
-    """Return the flops of linear layers: three products each, but no gradient of the data."""
-    products = [2 * batch * n_in * n_out for n_in, n_out in pairwise(sizes)]
-    return 3 * sum(products) - products[0]
+    """Return the flops of a training step of linear layers."""
+    return flops_of(batch, *[n_in * n_out for n_in, n_out in pairwise(sizes)])
+
+
+def flops_of(batch, *products):
+    """Return flops, for products of so many numbers a sample: three each, but no gradient of
+    the data."""
+    return 2 * batch * (3 * sum(products) - products[0])
 
 
 @workload("tiny MLP 2-16-16-2, batch 32, Adam")
@@ -244,3 +250,40 @@ def attention(torch):
 
     parameters = [p for layer in layers for p in layer.parameters()]
     return training(torch.optim.SGD(parameters, lr=0.01), loss_of)
+
+
+def images(torch, model, *shape):
+    """Return the step of a classifier of pictures, by SGD with momentum."""
+    same(torch, model)
+    x, y = torch.tensor(normal(*shape)), torch.tensor(whole(10, shape[0]))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    return training(optimizer, lambda: torch.nn.functional.cross_entropy(model(x), y))
+
+
+LENET = flops_of(64, 28**2 * 25 * 6, 10**2 * 150 * 16, 400 * 120, 120 * 84, 84 * 10)
+
+
+@workload("LeNet on 28x28, batch 64, SGD", LENET)
+def lenet(torch):
+    nn = torch.nn
+    features = [nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)]
+    features += [nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
+    head = [nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)]
+    return images(torch, nn.Sequential(*features, *head), 64, 1, 28, 28)
+
+
+# Channels in, channels out, stride, side of the result
+STACK = (3, 16, 1, 32), (16, 16, 1, 32), (16, 16, 1, 32), (16, 32, 2, 16), (32, 32, 1, 16)
+STACK += (32, 64, 2, 8), (64, 64, 1, 8)
+
+
+@workload(
+    "seven 3x3 convolutions on 3x32x32, batch 32, SGD",
+    flops_of(32, *[9 * n_in * n_out * side**2 for n_in, n_out, _, side in STACK], 64 * 10),
+)
+def stack(torch):
+    nn, layers = torch.nn, []
+    for n_in, n_out, stride, _ in STACK:
+        layers += [nn.Conv2d(n_in, n_out, 3, stride, padding=1), nn.ReLU()]
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)]
+    return images(torch, nn.Sequential(*layers, *head), 32, 3, 32, 32)
