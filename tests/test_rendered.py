@@ -28,7 +28,8 @@ def docname(chapter):
 
 
 PAGES = [docname(chapter) for chapter in CHAPTERS]
-FRONT = [f"book/front/{name}" for name in ("index", "names", "same", "glossary", "references")]
+FRONT = "index names same speed glossary references".split()
+FRONT = [f"book/front/{name}" for name in FRONT]
 
 
 @pytest.fixture(scope="session")
