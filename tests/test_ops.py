@@ -13,6 +13,7 @@ from table import (
     ROWS,
     OnDucks,
     Row,
+    broadcast,
     check_duck,
     check_float32,
     check_gradient,
@@ -158,3 +159,11 @@ def test_a_few_broken_pullbacks_are_noticed():
     with mutants.no_shrinking():
         checks = mutants.watched(mutants.checks_of_the_table(names))
         assert [str(m) for m in mutants.survivors(broken, checks)] == []
+
+
+@pytest.mark.parametrize("name", ["add", "sub"])
+def test_a_sum_with_alpha(name):
+    """Its own rows: PyTorch refuses a fraction of whole numbers."""
+    row = Row(name, lambda m, a, b: getattr(m, name)(a, b, alpha=0.5), broadcast())
+    row.for_all(check_gradient)
+    row.for_all(check_second)
