@@ -14,7 +14,7 @@ from pathlib import Path
 import mytorch
 import torch
 
-ROOTS = {"mytorch": mytorch, "torch": torch}  # whatever tests put into sys.modules since
+ROOTS = {"mytorch": mytorch, "torch": torch}
 EMPTY = Parameter.empty
 BY_POSITION = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)

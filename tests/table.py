@@ -325,6 +325,9 @@ INDEXING = [
     Row("a[:, mask]", lambda m, a: a[:, m.tensor([False, True, True])], fixed(((2, 3),))),
     Row("a[mask, None]", lambda m, a: a[a > 0, None], fixed(((2, 3),))),
     Row("a[int tensor]", lambda m, a: a[m.tensor(1)], CUBE2),
+    Row("a[tensor:]", lambda m, a: a[m.tensor(1) :], CUBE),
+    Row("a[[]]", lambda m, a: a[[]], CUBE1),
+    Row("a[bools]", lambda m, a: a[[True, False]], fixed(((2, 3),), ((2,),))),
     Row("a[none]", lambda m, a: a[index(m, [0])[:0]], CUBE1),
     Row("rows", lambda m, a: m.stack(list(a)), CUBE1),
 ]

@@ -46,12 +46,19 @@ class Kernel:
         return (self.shell.book.folder / "mytorch" / f"{name}.py").read_text()
 
 
+def take_mytorch():
+    """Take mytorch and its modules out of those that are imported; return them."""
+    names = [n for n in sys.modules if n.partition(".")[0] == "mytorch"]
+    return {name: sys.modules.pop(name) for name in names}
+
+
 @pytest.fixture
 def kernel(scratch):
     scratch.chapter("1.1", *PACKAGE_CELLS).chapter("1.2", "x = 1")
+    others = take_mytorch()
     yield Kernel(scratch, "1.2")
-    for name in [n for n in sys.modules if n.partition(".")[0] == "mytorch"]:
-        del sys.modules[name]
+    take_mytorch()
+    sys.modules.update(others)
     sys.meta_path[:] = [f for f in sys.meta_path if type(f).__name__ != "SnapshotFinder"]
 
 

@@ -10,6 +10,7 @@ from collections import OrderedDict
 import mytorch
 import numpy as np
 import pytest
+from mytorch.ops import pointwise
 from mytorch.utils import summary
 
 from table import Row, array, check_duck, check_gradient, check_second, derivatives, fixed, same
@@ -507,6 +508,28 @@ def test_float32_stays_float32_and_nothing_overflows(kind):
     z = torch.tensor(x.tolist(), requires_grad=True)
     getattr(torch.nn.functional, kind)(z).sum().backward()
     np.testing.assert_allclose(x.grad.data, z.grad.numpy(), atol=1e-6)
+
+
+def test_large_arrays_are_cut_into_pieces_that_fit():
+    """From 16 chunks on, whole rows, as many as a chunk holds, at least one."""
+    sizes = []
+
+    def twice(x):
+        sizes.append(x.shape)
+        return 2 * x
+
+    for shape in [(1024, 1023), (1024, 1024), (16, 100_000), (3 * 2**19,)]:
+        x = np.ones(shape, np.float32)
+        assert (pointwise.by_pieces(twice, x) == 2).all()
+    expected = [(1024, 1023), *16 * [(64, 1024)], *16 * [(1, 100_000)], *24 * [(65_536,)]]
+    assert sizes == expected
+
+
+def test_portions_cover_everything_once():
+    assert list(pointwise.portions(5, 2, 4)) == [slice(0, 2), slice(2, 4), slice(4, 5)]
+    assert list(pointwise.portions(2, 9, 4)) == [slice(0, 1), slice(1, 2)]
+    assert list(pointwise.portions(3, 0, 4)) == [slice(0, 3)]
+    assert list(pointwise.portions(0, 1, 4)) == []
 
 
 @pytest.mark.parametrize("approximate", [None, "none", "tanh"])

@@ -420,6 +420,7 @@ CREATION = [
     lambda m: m.meshgrid(m.arange(2), m.arange(3), indexing="ij")[1],
     lambda m: m.zeros(0, 2).chunk(3)[2],
     lambda m: m.zeros(0, 2).split(3)[0],
+    lambda m: m.zeros(0, 2).split(0)[0],
     lambda m: m.tensor(0.0).nonzero(),
     lambda m: m.tensor(5.0).nonzero(),
 ]
@@ -719,6 +720,13 @@ IN_PLACE = [
     lambda m, t: t.__imul__(2.5),
     lambda m, t: t.__itruediv__(2),
 ]
+
+
+def test_one_integer_in_a_tensor_picks_a_view():
+    for m in (torch, mytorch):
+        x = m.zeros(2, 2)
+        x[m.tensor(1)].add_(1)
+        assert x.tolist() == [[0, 0], [1, 1]]
 
 
 @pytest.mark.parametrize("number", range(len(IN_PLACE)))

@@ -105,10 +105,8 @@ def part(i, like):
         return i.item() if i.ndim == 0 and i.dtype.kind in "iu" else i.data
     if isinstance(i, list):
         return np.asarray(i, None if i else int, like=like)
-    if isinstance(i, slice):
-        i = slice(*(x if x is None else int(x) for x in (i.start, i.stop, i.step)))
-        if i.step is not None and i.step <= 0:
-            raise ValueError("step must be greater than zero")
+    if isinstance(i, slice) and i.step is not None and i.step <= 0:
+        raise ValueError("step must be greater than zero")
     return i
 
 

@@ -680,6 +680,13 @@ def limited(input, min, max):
 CHUNK = 65_536  # elements: a few arrays of this size stay in the processor's cache
 
 
+def portions(count, each, budget=CHUNK):
+    """Yield slices of `count` things that cost `each`: as many as a budget allows."""
+    many = max(1, budget // max(each, 1))
+    for start in range(0, count, many):
+        yield slice(start, min(start + many, count))
+
+
 def by_pieces(function, *arrays):
     """Return function(*arrays) for a function of each element, a few rows at a time.
 
@@ -689,8 +696,7 @@ def by_pieces(function, *arrays):
     x = arrays[0]
     if not isinstance(x, np.ndarray) or x.size < 16 * CHUNK:
         return function(*arrays)
-    out, rows = np.empty_like(x), max(1, CHUNK * len(x) // x.size)
-    for start in range(0, len(x), rows):
-        part = slice(start, start + rows)
+    out = np.empty_like(x)
+    for part in portions(len(x), x.size // len(x)):
         out[part] = function(*[a[part] for a in arrays])
     return out

@@ -133,8 +133,10 @@ def argmin(input, dim=None, keepdim=False):
 @op
 def _pick(input, places, dim):
     def pullback(g):
-        numbers = np.cumsum(np.ones_like(input, dtype=places.dtype), axis=dim) - 1
-        return masked(g, numbers == places)
+        line = [slice(1)] * input.ndim
+        line[dim] = slice(None)
+        ones = np.ones_like(input[tuple(line)], dtype=places.dtype)
+        return masked(g, np.cumsum(ones, axis=dim) - 1 == places)
 
     return np.take_along_axis(input, places, dim), pullback
 

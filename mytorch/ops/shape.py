@@ -312,8 +312,8 @@ def split(tensor, split_size_or_sections, dim=0):
     if isinstance(sizes, int):
         if sizes < 0 or (sizes == 0 and n):
             raise RuntimeError(f"split_size {sizes} does not fit dimension size {n}")
-        sizes = [min(sizes, n - i) for i in range(0, n, sizes or 1)] or [0]
-    if min(sizes, default=0) < 0:
+        sizes = [min(sizes, n - i) for i in range(0, n, max(sizes, 1))] or [0]
+    if any(size < 0 for size in sizes):
         raise RuntimeError(f"split_sizes {list(sizes)} have a negative entry")
     if sum(sizes) != n:
         raise RuntimeError(

@@ -10,7 +10,7 @@ from copy import deepcopy
 import numpy as np
 
 from ..autograd import enable_grad
-from ..ops.pointwise import CHUNK
+from ..ops.pointwise import CHUNK, portions
 from ..tensor import Tensor
 from ..versions import writes
 
@@ -188,9 +188,7 @@ def pieces(w, g, memory):
     if w.size <= CHUNK or not isinstance(w, np.ndarray):
         yield w, g, memory
         return
-    rows = max(1, CHUNK * len(w) // w.size)
-    for start in range(0, len(w), rows):
-        part = slice(start, start + rows)
+    for part in portions(len(w), w.size // len(w)):
         yield w[part], g[part], {k: x[part] if x.ndim else x for k, x in memory.items()}
 
 
