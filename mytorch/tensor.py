@@ -525,7 +525,7 @@ def look(out, call, inputs):
         watch(out, inputs)
 
 
-# GNU's C library then keeps what is freed, up to 32 MB, and no step pays for new pages
+# GNU's C library then keeps what is freed, up to 64 MB, and no step pays for new pages
 np.empty(2**25 - 2**13, np.uint8)
 
 
