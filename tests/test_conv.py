@@ -319,22 +319,50 @@ def test_the_transposed_convolution_is_the_transpose():
 
 
 def test_a_window_knows_where_its_places_look():
-    """Of stride 2: four phases of 15 rows and columns, shifts in rows of 15."""
+    """Of stride 2: even pixels are seen by the middle place, odd ones by the two outer ones."""
     window = convolution.Window((28, 28), (3, 3), (2, 2), (1, 1), (1, 1))
-    assert (window.out, window.phase, window.row, window.size) == ((14, 14), (15, 15), 15, 225)
-    shifts = [(0, 0), (1, 0), (0, 1), (2, 0), (3, 0), (2, 1), (0, 15), (1, 15), (0, 16)]
-    assert window.looks == shifts and window.most == 16
-    assert window.phases[0] == ([slice(1, 15)] * 2, [slice(1, 29, 2)] * 2)
-    assert window.phases[3] == ([slice(0, 14)] * 2, [slice(0, 28, 2)] * 2)
+    assert window.out == (14, 14) and window.axes == [(14, 2, [-1, 0, 1])] * 2
+    even = slice(0, None, 2), [1], (14, 1, [0])
+    odd = slice(1, None, 2), [2, 0], (14, 1, [0, 1])
+    pairs = itertools.product((even, odd), repeat=2)
+    assert window.phases == [tuple(zip(*pair, strict=True)) for pair in pairs]
 
 
-def test_portions_give_the_same():
+def test_a_place_knows_which_windows_have_a_pixel_there():
+    assert convolution.within(5, 5, 1, -1) == (slice(1, 5), slice(0, 4, 1))
+    assert convolution.within(5, 5, 1, 2) == (slice(0, 3), slice(2, 5, 1))
+    assert convolution.within(5, 3, 2, -1) == (slice(1, 3), slice(1, 5, 2))
+    assert convolution.within(2, 4, 1, 7) == (slice(0, 0), slice(7, 7, 1))
+    assert convolution.within(1, 3, 1, -7) == (slice(7, 7), slice(0, 0, 1))
+
+
+def test_rows_are_added_up_where_that_moves_less():
+    """Of 3 x 3: more than O / 3 channels, and no stride."""
+    once, twice = (9, 1, [-1, 0, 1]), (4, 2, [-1, 0, 1])
+    for axes, channels, out, shifts in [
+        ([once, once], 16, 16, [0, 1, 2]),
+        ([once, twice], 6, 17, [0, 1, 2]),
+        ([once, once], 6, 18, [0]),
+        ([twice, once], 16, 16, [0]),
+        ([once], 3, 2, [0, 1, 2]),
+        ([once], 2, 2, [0]),
+    ]:
+        plan = convolution.Plan(axes, 1, channels, out)
+        assert plan.shifts == shifts
+        assert plan.axes[0] == (axes[0] if shifts == [0] else (11, 1, [-1]))
+
+
+CUT = [((5, 4, 9, 8), (6, 2, 3, 3), 2, 2), ((3, 4, 40, 5), (6, 2, 3, 3), 1, 2)]
+
+
+@pytest.mark.parametrize("shape, filters, stride, groups", CUT)
+def test_portions_give_the_same(shape, filters, stride, groups):
     """Pictures and rows are taken in portions: any budget, one result."""
-    x, w, b = draws((5, 4, 9, 8), (6, 2, 3, 3), (6,))
+    x, w, b = draws(shape, filters, filters[:1])
 
     def run():
         leaves = [leaf(mytorch, a) for a in (x, w, b)]
-        y = F.conv2d(*leaves, stride=2, padding=1, groups=2)
+        y = F.conv2d(*leaves, stride=stride, padding=1, groups=groups)
         (y * y).sum().backward()
         return [y.data, *[t.grad.data for t in leaves]]
 
@@ -346,62 +374,68 @@ def test_portions_give_the_same():
                 np.testing.assert_allclose(a, e, rtol=1e-12, atol=1e-12)
 
 
-def test_portions_cover_everything_once():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convolution, "BUDGET", 4)
-        assert list(convolution.portions(5, 1)) == [slice(0, 4), slice(4, 5)]
-        assert list(convolution.portions(2, 9)) == [slice(0, 1), slice(1, 2)]
-        assert list(convolution.portions(3, 0)) == [slice(0, 3)]
-        assert list(convolution.portions(0, 1)) == []
-
-
 def portions_within(budget, run):
     """Return the bytes of all columns that are made for a call."""
-    sizes, stacked = [], convolution.stacked
+    sizes, columns_of = [], convolution.Plan.columns
 
-    def watched(*arguments):
-        columns = stacked(*arguments)
-        sizes.append(columns.nbytes)
-        return columns
+    def watched(plan, x):
+        for images, rows, columns in columns_of(plan, x):
+            sizes.append(columns.nbytes)
+            yield images, rows, columns
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(convolution, "BUDGET", budget)
-        patch.setattr(convolution, "stacked", watched)
+        patch.setattr(convolution.Plan, "columns", watched)
         run()
     return sizes
 
 
-def test_columns_fill_the_budget_and_no_more():
-    """A row of a picture's columns is 4 channels, 9 places, 10 numbers of 8 bytes."""
-    x, w = draws((5, 4, 8, 8), (6, 4, 3, 3))
-    window = convolution.Window((8, 8), (3, 3), (1, 1), (1, 1), (1, 1))
-    row = 4 * 9 * 10 * 8
+@pytest.mark.parametrize("groups", [1, 2])
+def test_copied_columns_fill_the_budget_and_no_more(groups):
+    """With stride 2, a row is 4 windows of 8 bytes: 4 channels, 9 places, and 6 products."""
+    x, w = draws((5, 4 * groups, 8, 8), (6 * groups, 4, 3, 3))
+    window = convolution.Window((8, 8), (3, 3), (2, 2), (1, 1), (1, 1))
+    columns, row = 36 * 32 * groups, 42 * 32 * groups
 
     def run():
+        convolution.correlate(x, w, None, window, groups)
+
+    for budget, many in [(1, [1] * 20), (row - 1, [1] * 20), (3 * row, [3] * 5 + [3, 2])]:
+        assert portions_within(budget, run) == [n * columns for n in many]
+    for budget, many in [(8 * row, [8, 8, 4]), (12 * row - 1, [8, 8, 4]), (10**9, [20])]:
+        assert portions_within(budget, run) == [n * columns for n in many]
+
+
+def test_columns_with_sums_fill_the_budget_and_no_more():
+    """A row is 8 windows of 8 bytes: 4 channels, 3 places, 3 * 6 products; two rows more."""
+    x, tall, w = draws((5, 4, 8, 8), (2, 4, 40, 8), (6, 4, 3, 3))
+    columns, row = 12 * 64, 30 * 64
+
+    def run(x=x):
+        window = convolution.Window(x.shape[2:], (3, 3), (1, 1), (1, 1), (1, 1))
         convolution.correlate(x, w, None, window, 1)
 
-    for budget, many in [(1, [1] * 40), (3 * row, [3, 3, 2] * 5), (8 * row, [8] * 5)]:
-        assert portions_within(budget, run) == [n * row for n in many]
-    for budget, many in [(23 * row, [16, 16, 8]), (10**9, [40])]:
-        assert portions_within(budget, run) == [n * row for n in many]
+    for budget, many in [(1, [1] * 5), (20 * row, [2, 2, 1]), (10**9, [5])]:
+        assert portions_within(budget, run) == [n * 10 * columns for n in many]
+    for budget, heights in [(1, [10] * 10), (12 * row, [12] * 8), (84 * row, [84])]:
+        assert portions_within(budget, lambda: run(tall)) == [n * columns for n in heights]
 
 
 def test_columns_of_a_gradient_fill_the_budget_and_no_more():
-    """With stride 2, the phases have 4, 2, 2, 1 of the 9 places, and pixels in 4 of 5 rows."""
+    """With stride 2, the phases have 1, 2, 2, 4 of the places: of these, 1 or 2 in a row."""
     g, w = draws((3, 6, 4, 4), (6, 4, 3, 3))
     window = convolution.Window((8, 8), (3, 3), (2, 2), (1, 1), (1, 1))
-    one = 6 * 5 * 8  # bytes: a row of a phase, a place
 
     def run():
         assert convolution.spread(g, w, None, window, 1).shape == (3, 4, 8, 8)
 
-    places = [4, 2, 2, 1]
-    for budget, pictures in [(10**9, [3]), (4 * 5 * 2 * one, [2, 1]), (4 * 5 * one, [1] * 3)]:
-        expected = [p * n * 4 * one for n in pictures for p in places]
-        assert portions_within(budget, run) == expected
-    for budget, rows in [(4 * 3 * one, [3, 1]), (4 * one, [1] * 4)]:
-        expected = [p * n * one for _ in range(3) for p in places for n in rows]
-        assert portions_within(budget, run) == expected
+    one = 6 * 4 * 8  # bytes: a row of a phase, a place; with products of 4 channels
+    phases = [(4, 1), (4, 2), (5, 1), (5, 2)]  # rows, places
+    assert portions_within(10**9, run) == [3 * rows * places * one for rows, places in phases]
+    rows = [rows * places * one for rows, places in phases]
+    assert portions_within(5 * (12 + 8) * 32, run) == [
+        *[2 * rows[0], rows[0], *[rows[1]] * 3, *[rows[2]] * 3, *[rows[3]] * 3]
+    ]
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..tensor import Tensor, op
 from .indexing import added_at
+from .pointwise import portions
 from .shape import padded
 
 
@@ -44,193 +45,206 @@ def convolution_simple(input, weight, bias, stride, padding, dilation, groups):
     return y if bias is None else y + np.reshape(bias, (-1,) + (1,) * len(out))
 
 
-class Window:
-    """How a kernel slides over pictures of one size: where each of its places looks.
+def places_of(size, kernel, stride, padding, dilation):
+    """Return how many windows there are, their stride, and where their places look."""
+    offsets = [i * dilation - padding for i in range(kernel)]
+    return out_size(size, kernel, stride, padding, dilation), stride, offsets
 
-    A picture, padded, is cut into phases: of stride 2, the even and the odd rows and
-    columns. In a phase, laid out in one long row, the next window is one further on,
-    and a place in the window is a shift.
+
+def phases_of(size, kernel, stride, padding, dilation):
+    """Yield which pixels, the places that see them, and, for these, as `places_of`."""
+    for first in range(stride):
+        ways = [(first + padding - k * dilation, k) for k in reversed(range(kernel))]
+        ways = [(way // stride, k) for way, k in ways if way % stride == 0]
+        axis = len(range(first, size, stride)), 1, [offset for offset, _ in ways]
+        yield slice(first, None, stride), [k for _, k in ways], axis
+
+
+class Window:
+    """How a kernel slides over pictures of one size, and gradients back over them.
+
+    axes: for each dimension how many windows there are, their stride, and offsets:
+    at place i, window p looks at pixel p * stride + offsets[i]. phases: the pixels
+    that different places see; of each which pixels, which places, and axes.
     """
 
     def __init__(self, sizes, kernel, stride, padding, dilation):
         self.sizes, self.kernel = sizes, kernel
         rows = list(zip(sizes, kernel, stride, padding, dilation, strict=True))
-        self.out = tuple(out_size(*row) for row in rows)
-        reach = [d * (k - 1) // s for _, k, s, _, d in rows]
-        self.phase = tuple(n + r for n, r in zip(self.out, reach, strict=True))
-        self.row = math.prod(self.phase[1:])  # how far on the next row is
-        self.size = self.phase[0] * self.row
-        self.looks = []  # for each place in the kernel: (number of the phase, shift)
-        numbers = {}
-        for place in itertools.product(*map(range, kernel)):
-            begins = [i * d for i, d in zip(place, dilation, strict=True)]
-            phase = tuple(b % s for b, s in zip(begins, stride, strict=True))
-            number = numbers.setdefault(phase, len(numbers))
-            self.looks.append((number, self.shift(begins, stride)))
-        self.phases = [self.slices(phase, stride, padding) for phase in numbers]
-        self.most = max(shift for _, shift in self.looks)
-
-    def shift(self, begins, stride):
-        """Return how far a place in the window is from the first, in the long row."""
-        shift = 0
-        for begin, s, n in zip(begins, stride, self.phase, strict=True):
-            shift = shift * n + begin // s
-        return shift
-
-    def slices(self, phase, stride, padding):
-        """Return which part of a phase has pixels, not padding; and which pixels."""
-        into, source = [], []
-        rows = zip(self.sizes, self.phase, phase, stride, padding, strict=True)
-        for size, n, a, s, p in rows:  # place i of the phase is pixel i * s + a - p
-            first = -((a - p) // s)
-            last = min(n, (size - 1 - a + p) // s + 1)
-            into.append(slice(first, last))
-            source.append(slice(first * s + a - p, last * s + a - p, s))
-        return into, source
+        self.axes = [places_of(*row) for row in rows]
+        self.out = tuple(many for many, _, _ in self.axes)
+        ways = itertools.product(*[phases_of(*row) for row in rows])
+        self.phases = [tuple(zip(*way, strict=True)) for way in ways]
 
 
 window_of = functools.lru_cache(256)(Window)
 
-BUDGET = 2**21  # bytes of columns at a time: they stay in the cache
+BUDGET = 2**19  # bytes of columns and products at a time: they stay in the cache
 
 
-def portions(count, cost):
-    """Yield slices of `count` things, each of which costs no more than the budget."""
-    step = max(1, BUDGET // max(cost, 1))
-    for i in range(0, count, step):
-        yield slice(i, min(i + step, count))
+def within(size, many, stride, offset):
+    """Return which windows have a pixel at a place; and which pixels these are."""
+    first = max(0, -(offset // stride))
+    last = max(first, min(many, (size - 1 - offset) // stride + 1))
+    pixels = slice(first * stride + offset, last * stride + offset, stride)
+    return slice(first, last), pixels
 
 
-def split(images, window):
-    """Return the phases of padded pictures, channels first: long rows."""
-    n, channels = images.shape[:2]
-    shape = (len(window.phases), channels, n, window.size + window.row)
-    flat = np.zeros_like(images, shape=shape)
-    for k, (into, source) in enumerate(window.phases):
-        phase = np.reshape(flat[k, ..., : window.size], (channels, n, *window.phase))
-        phase[(..., *into)] = np.swapaxes(images[(..., *source)], 0, 1)
-    return flat
+def looks_of(sizes, axes):
+    """Return, for each place, an index of columns and one of the pixels for it."""
+    found = [
+        [within(size, many, stride, offset) for offset in offsets]
+        for size, (many, stride, offsets) in zip(sizes, axes, strict=True)
+    ]
+    looks = [zip(*pairs, strict=True) for pairs in itertools.product(*found)]
+    return [
+        ((slice(None), k, ..., *into), (..., *pixels))
+        for k, (into, pixels) in enumerate(looks)
+    ]
 
 
-def stacked(flat, looks, groups, rows, row):
-    """Return parts of the long rows, each shifted, on top of each other: columns.
+class Plan:
+    """What is copied before the product with a kernel, and what is added after it.
 
-    rows: which rows of windows, each `row` long. The result is (groups, places *
-    channels of a group, pictures * windows).
+    axes: as in Window, of what is copied. shifts: by how many rows the products of the
+    kernel's rows are apart; [0] if these are copied, too. rows: the sizes of a matrix.
     """
-    channels, n, size = flat.shape[1] // groups, *flat.shape[2:]
-    flat = np.reshape(flat, (flat.shape[0], groups, channels, n, size))
-    begin, length = rows.start * row, (rows.stop - rows.start) * row
-    columns = np.empty_like(flat, shape=(groups, len(looks), channels, n, length))
-    for k, (phase, shift) in enumerate(looks):
-        columns[:, k] = flat[phase, ..., begin + shift : begin + shift + length]
-    return np.reshape(columns, (groups, len(looks) * channels, n * length))
+
+    def __init__(self, axes, groups, channels, out):
+        (many, stride, offsets), *rest = axes
+        self.axes, self.shifts, self.groups = axes, [0], groups
+        copies = channels * math.prod(len(offsets) for _, _, offsets in axes)
+        if stride == 1 and copies > out * len(offsets):
+            self.shifts = [offset - offsets[0] for offset in offsets]
+            self.axes = [(many + self.shifts[-1], 1, offsets[:1]), *rest]
+        places = math.prod(len(offsets) for _, _, offsets in self.axes)
+        self.shape = out, channels, len(self.shifts), places
+        self.rows = len(self.shifts) * out, places * channels
+        self.row = math.prod(many for many, _, _ in rest)  # how far on the next row is
+
+    def matrix(self, weight):
+        """Return weights as matrices: (groups, rows * out, places * channels)."""
+        w = np.reshape(weight, (self.groups, *self.shape))
+        w = np.transpose(w, (0, 3, 1, 4, 2))
+        return np.reshape(w, (self.groups, *self.rows))
+
+    def weight(self, matrix, kernel):
+        """Return such matrices as weights: (groups * out, channels, *kernel)."""
+        out, channels, rows, places = self.shape
+        w = np.reshape(matrix, (self.groups, rows, out, places, channels))
+        w = np.transpose(w, (0, 2, 4, 1, 3))
+        return np.reshape(w, (self.groups * out, channels, *kernel))
+
+    def columns(self, x):
+        """Yield which pictures, which rows of windows, and columns for them.
+
+        x: (groups, channels, pictures, ...). Where windows reach over the edge, zeros.
+        """
+        (many, stride, offsets), *rest = self.axes
+        reach, head = self.shifts[-1], (self.groups, self.shape[-1], len(x[0]))
+        cost = self.groups * sum(self.rows) * self.row * x.dtype.itemsize
+        # each portion pays for `reach` rows more: it is large enough to make up for it
+        most = max(4 * reach, BUDGET // max(cost, 1) - reach)
+        for rows in portions(many - reach, 1, most):
+            height, columns = rows.stop - rows.start + reach, None
+            first = height, stride, [o + rows.start * stride for o in offsets]
+            looks = looks_of(x.shape[3:], [first, *rest])
+            for images in portions(x.shape[2], cost * height, BUDGET):
+                part, n = x[:, :, images], images.stop - images.start
+                if columns is None or columns.shape[3] != n:
+                    sizes = n, height, *[many for many, _, _ in rest]
+                    columns = np.zeros_like(x, shape=(*head, *sizes))
+                for into, pixels in looks:
+                    columns[into] = part[pixels]
+                yield images, rows, columns
+
+    def room(self, columns):
+        """Return columns as matrices, an array for products, and views of the latter:
+        pairs of which the second is to be added to the first; and then the result."""
+        shape = self.groups, len(self.shifts), self.shape[0], *columns.shape[3:]
+        products = np.empty_like(columns, shape=shape)
+        rows = np.reshape(products, (*shape[:2], math.prod(shape[2:])))
+        far = [shift * self.row for shift in self.shifts]
+        pairs = [
+            (rows[:, 0, : rows.shape[2] - f], rows[:, k, f:])
+            for k, f in enumerate(far)
+            if k
+        ]
+        result = products[:, 0, :, :, : shape[4] - self.shifts[-1]]
+        return matrices(columns), matrices(products), pairs, result
 
 
-def columns_of(input, window, groups):
-    """Yield which pictures, which rows of the result, and the columns for them."""
-    cost = input.shape[1] * len(window.looks) * window.row * input.dtype.itemsize
-    for images in portions(len(input), cost * window.out[0]):
-        flat = split(input[images], window)
-        for rows in portions(window.out[0], cost):
-            yield images, rows, stacked(flat, window.looks, groups, rows, window.row)
+def matrices(columns):
+    """Return arrays (groups, a, b, ...) as matrices of a * b rows, one a group."""
+    groups, a, b, *sizes = columns.shape
+    return np.reshape(columns, (groups, a * b, math.prod(sizes)))
 
 
-def by_group(weight, groups):
-    """Return the weights as matrices, one a group: (groups, out, places * in)."""
-    o, channels = weight.shape[:2]
-    w = np.reshape(weight, (groups, o // groups, channels, math.prod(weight.shape[2:])))
-    return np.reshape(np.swapaxes(w, 2, 3), (groups, o // groups, -1))
+def by_group(x, groups):
+    """Return a view of pictures: (groups, channels of a group, pictures, ...)."""
+    n, channels, *sizes = x.shape
+    return np.moveaxis(np.reshape(x, (n, groups, channels // groups, *sizes)), 0, 2)
 
 
-def multiply(matrix, columns, target, row, inside):
-    """Put products of matrices, cut to the part `inside`, into a part of a result.
-
-    target: (pictures, channels, rows, ...). row: the sizes of what a row is now.
-    """
-    n, channels, rows = target.shape[:3]
-    y = np.reshape(matrix @ columns, (channels, n, rows, *row))[(..., *inside)]
-    target[...] = np.swapaxes(y, 0, 1)
-
-
-def plus(y, bias):
-    """Return pictures `y`, with a number for each channel added, if there is a bias."""
-    if bias is not None:
-        y += np.reshape(bias, (-1,) + (1,) * (y.ndim - 2))
-    return y
+def put_sums(y, x, weight, bias, axes, groups):
+    """Put into `y` the products of every window with every filter, summed up."""
+    out, channels = len(weight) // groups, weight.shape[1]
+    plan, y, last = Plan(axes, groups, channels, out), by_group(y, groups), None
+    matrix = plan.matrix(weight)
+    bias = None if bias is None else np.reshape(bias, (groups, out, 1))
+    for images, rows, columns in plan.columns(by_group(x, groups)):
+        if columns is not last:  # the first, or smaller than the one before
+            last, (flat, products, pairs, result) = columns, plan.room(columns)
+        np.matmul(matrix, flat, out=products)
+        if bias is not None:
+            products[:, :out] += bias
+        for total, more in pairs:
+            np.add(total, more, out=total)
+        y[:, :, images, rows] = result
 
 
 def correlate(input, weight, bias, window, groups):
-    """Return the products of every window with every filter, summed up."""
+    """Return the convolution of pictures."""
     if isinstance(input, Tensor):
         return _convolution(input, weight, bias, window, groups)
     y = np.empty_like(input, shape=(len(input), len(weight), *window.out))
-    matrix = by_group(weight, groups)
-    row, inside = window.phase[1:], tuple(map(slice, window.out[1:]))
-    for images, rows, columns in columns_of(input, window, groups):
-        multiply(matrix, columns, y[images, :, rows], row, inside)
-    return plus(y, bias)
-
-
-def widened(g, window, groups):
-    """Return rows of gradients as wide as those of the phases, channels first."""
-    n, channels, rows = g.shape[:3]
-    shape = (channels, n, rows, *window.phase[1:])
-    wide = np.zeros_like(g, shape=shape)
-    wide[(..., *map(slice, window.out[1:]))] = np.swapaxes(g, 0, 1)
-    return np.reshape(wide, (groups, channels // groups, n * rows * window.row))
-
-
-def compare(input, g, window, groups):
-    """Return the gradient of the weights: products of the windows with the gradient."""
-    if isinstance(input, Tensor):
-        return _compare(input, g, window, groups)
-    o, channels, places = g.shape[1], input.shape[1] // groups, len(window.looks)
-    total = np.zeros_like(g, shape=(groups, o // groups, places * channels))
-    for images, rows, columns in columns_of(input, window, groups):
-        wide = widened(g[images, :, rows], window, groups)
-        total += wide @ np.swapaxes(columns, 1, 2)
-    total = np.swapaxes(np.reshape(total, (o, places, channels)), 1, 2)
-    return np.reshape(total, (o, channels, *window.kernel))
-
-
-def framed(g, window):
-    """Return gradients as one phase in long rows, with room for shifts before them."""
-    n, channels = g.shape[:2]
-    flat = np.zeros_like(g, shape=(channels, n, window.most + window.size))
-    phase = np.reshape(flat[..., window.most :], (channels, n, *window.phase))
-    phase[(..., *map(slice, window.out))] = np.swapaxes(g, 0, 1)
-    return flat[None]
-
-
-def back(weight, window, groups, number):
-    """Return the places that look at a phase: their weights, transposed, and shifts."""
-    o, channels = weight.shape[:2]
-    found = [k for k, (phase, _) in enumerate(window.looks) if phase == number]
-    w = np.reshape(weight, (groups, o // groups, channels, len(window.looks)))
-    w = np.transpose(w[..., found], (0, 2, 3, 1))
-    looks = [(0, window.most - window.looks[k][1]) for k in found]
-    return np.reshape(w, (groups, channels, len(found) * (o // groups))), looks
+    put_sums(y, input, weight, bias, window.axes, groups)
+    return y
 
 
 def spread(g, weight, bias, window, groups):
     """Return the gradient of the input: each window gets its filters, times `g`."""
     if isinstance(g, Tensor):
         return _transposed(g, weight, bias, window, groups)
-    y = np.zeros_like(g, shape=(len(g), groups * weight.shape[1], *window.sizes))
-    ways = [back(weight, window, groups, k) for k in range(len(window.phases))]
-    most, row = max(len(looks) for _, looks in ways), window.row
-    cost = g.shape[1] * most * row * g.dtype.itemsize
-    for images in portions(len(g), cost * window.phase[0]):
-        flat = framed(g[images], window)
-        for (matrix, looks), (into, source) in zip(ways, window.phases, strict=True):
-            target, first = y[(images, slice(None), *source)], into[0].start
-            for rows in portions(target.shape[2], cost):
-                lines = slice(first + rows.start, first + rows.stop)
-                columns = stacked(flat, looks, groups, lines, row)
-                part = target[:, :, rows]
-                multiply(matrix, columns, part, window.phase[1:], into[1:])
-    return plus(y, bias)
+    o, channels, *kernel = weight.shape
+    w = np.reshape(weight, (groups, o // groups, channels, *kernel))
+    w = np.reshape(np.swapaxes(w, 1, 2), (groups * channels, o // groups, *kernel))
+    y = np.empty_like(g, shape=(len(g), groups * channels, *window.sizes))
+    for pixels, places, axes in window.phases:
+        part = w
+        for axis, found in enumerate(places, 2):
+            part = np.take(part, found, axis)
+        put_sums(y[(..., *pixels)], g, part, bias, axes, groups)
+    return y
+
+
+def compare(input, g, window, groups):
+    """Return the gradient of the weights: products of the windows with the gradient."""
+    if isinstance(input, Tensor):
+        return _compare(input, g, window, groups)
+    o, channels = g.shape[1] // groups, input.shape[1] // groups
+    plan, g, last = Plan(window.axes, groups, channels, o), by_group(g, groups), None
+    total = np.zeros_like(g, shape=(groups, *plan.rows))
+    for images, rows, columns in plan.columns(by_group(input, groups)):
+        if columns is not last:
+            last, flat = columns, np.swapaxes(matrices(columns), 1, 2)
+            shape = groups, len(plan.shifts), o, *columns.shape[3:]
+            wide, many = np.zeros_like(g, shape=shape), rows.stop - rows.start
+        part = g[:, :, images, rows]
+        for k, shift in enumerate(plan.shifts):
+            wide[:, k, :, :, shift : shift + many] = part
+        total += matrices(wide) @ flat
+    return plan.weight(total, window.kernel)
 
 
 def bias_grad(g):
