@@ -459,6 +459,22 @@ def test_modules_compute_and_print_alike(make):
         np.testing.assert_allclose(a.data, b.numpy(), rtol=1e-5, atol=1e-6)  # inplace
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_what_goes_into_and_comes_out_of_linear_may_be_changed(frozen):
+    """A gradient that needs only a shape keeps no array: PyTorch's `ReLU(inplace=True)` works."""
+    grads = []
+    for m in (torch, mytorch):
+        x = m.arange(6.0).reshape(2, 1, 3).requires_grad_()
+        weight = (m.arange(12.0) - 6).reshape(4, 3).requires_grad_(not frozen)
+        h = x * 1
+        y = m.nn.functional.linear(h, weight, m.ones(4))
+        if frozen:
+            h.mul_(2)
+        m.nn.ReLU(inplace=True)(y).sum().backward()
+        grads.append([x.grad.tolist(), None if frozen else weight.grad.tolist()])
+    assert grads[0] == grads[1]
+
+
 def test_inplace_is_recorded_and_refused_on_leaves():
     for m in (mytorch, torch):
         x = m.tensor([-1.0, 2.0], requires_grad=True)

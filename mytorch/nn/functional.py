@@ -151,11 +151,12 @@ def linear(input, weight, bias=None):
     y = x @ weight.T
     if bias is not None:
         y = y + bias if isinstance(y, Tensor) else np.add(y, bias, out=y)
+    shape, rows = input.shape, y.shape  # the way back keeps no more of these two
 
     def pullback(g):
-        g = shaped(g, y.shape)
+        g = shaped(g, rows)
         return (
-            lambda: shaped(g @ weight, input.shape),
+            lambda: shaped(g @ weight, shape),
             lambda: g.T @ x,
             lambda: g,  # the walk adds its rows up, as after any broadcast
         )
