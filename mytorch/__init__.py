@@ -1,9 +1,9 @@
 """mytorch: deep learning with PyTorch's syntax, written chapter by chapter.
 
-Written in chapters 2.1, 2.2, 2.3, 2.3b, 2.3c, 2.4, 2.6 and 2.7.
+Written in chapters 2.1, 2.2, 2.3, 2.3b, 2.3c, 2.4, 2.6, 2.7 and 3.2.
 """
 
-from . import autograd, nn, ops, optim, random, utils
+from . import autograd, models, nn, ops, optim, random, transforms, utils
 from .autograd import (
     enable_grad,
     inference_mode,
@@ -390,6 +390,8 @@ __all__ = [
     "log_softmax",
     "softmax",
     "utils",
+    "models",
+    "transforms",
 ]
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Written in chapters 2.3, 2.4, 2.5, 2.6, 2.8, 2.9, 2.10 and 3.1."""
+"""Written in chapters 2.3, 2.4, 2.5, 2.6, 2.8, 2.9, 2.10, 3.1 and 3.2."""
 
 from . import functional, init, modules, utils
 from .modules import (
@@ -30,6 +30,7 @@ from .modules import (
     L1Loss,
     LeakyReLU,
     Linear,
+    LocalResponseNorm,
     LogSigmoid,
     LogSoftmax,
     MaxPool1d,
@@ -105,4 +106,5 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "Unfold",
+    "LocalResponseNorm",
 ]

@@ -1,6 +1,6 @@
 """Functions that networks are made of.
 
-Written in chapters 2.1, 2.3b, 2.4, 2.5, 2.6, 2.9 and 3.1.
+Written in chapters 2.1, 2.3b, 2.4, 2.5, 2.6, 2.9, 3.1 and 3.2.
 """
 
 import itertools
@@ -24,6 +24,7 @@ from ..ops.convolution import (
 )
 from ..ops.indexing import change, index_select
 from ..ops.linalg import refuse_misfits
+from ..ops.normalization import _local_response_norm
 from ..ops.pointwise import (
     by_pieces,
     curve,  # noqa: F401
@@ -1333,3 +1334,29 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
     Source: Tompson et al. (2015).
     """
     return dropped("dropout2d", (3, 4), input, p, training, inplace)
+
+
+def local_response_norm_simple(input, size, alpha, beta, k):
+    """Return the same as `local_response_norm`, put together from other operations."""
+    squares = (input * input).flatten(2).unsqueeze(1)  # (N, 1, C, places)
+    squares = pad(squares, (0, 0, size // 2, (size - 1) // 2))
+    means = avg_pool2d(squares, (size, 1), stride=1).reshape(input.shape)
+    return input / (k + alpha * means) ** beta
+
+
+def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
+    """Divide by (k + alpha * the mean of `size` neighboring channels' squares) ** beta.
+
+    input: (N, C, ...), the result has its shape. Neighbors that are missing count as 0.
+    Raises ValueError for fewer than 3 dimensions, RuntimeError for a size below 1.
+    Source: Krizhevsky et al. (2012), who take the sum: their alpha is alpha / size.
+    """
+    if input.ndim < 3:
+        few = f"(got {input.ndim} dimensions)"
+        raise ValueError(f"Expected 3D or higher dimensionality input {few}")
+    if input.numel() == 0:
+        return input
+    if size < 1:
+        raise RuntimeError(f"kernel size should be greater than zero, but got {size}")
+    refuse_whole_numbers("local_response_norm", input)
+    return _local_response_norm(input, size, alpha, beta, k)

@@ -1,10 +1,11 @@
-"""Written in chapters 2.3, 2.3b, 2.3c, 2.6 and 3.1."""
+"""Written in chapters 2.3, 2.3b, 2.3c, 2.6, 3.1 and 3.2."""
 
 from . import (
     convolution,
     indexing,
     inplace,
     linalg,
+    normalization,
     pointwise,
     reduction,
     shape,
@@ -22,4 +23,5 @@ __all__ = [
     "inplace",
     "softmax",
     "convolution",
+    "normalization",
 ]

@@ -1,6 +1,6 @@
 """Modules, sorted by what they do.
 
-Written in chapters 2.4, 2.5, 2.6, 2.9 and 3.1.
+Written in chapters 2.4, 2.5, 2.6, 2.9, 3.1 and 3.2.
 """
 
 from .activation import (
@@ -35,6 +35,7 @@ from .loss import (
     SmoothL1Loss,
 )
 from .module import Module
+from .normalization import LocalResponseNorm
 from .pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -94,4 +95,5 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "Unfold",
+    "LocalResponseNorm",
 ]
