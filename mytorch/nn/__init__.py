@@ -1,4 +1,4 @@
-"""Written in chapters 2.3, 2.4, 2.5, 2.6, 2.8, 2.9, 2.10, 3.1 and 3.2."""
+"""Written in chapters 2.3, 2.4, 2.5, 2.6, 2.8, 2.9, 2.10, 3.1, 3.2 and 3.3."""
 
 from . import functional, init, modules, utils
 from .modules import (
@@ -10,6 +10,9 @@ from .modules import (
     AdaptiveMaxPool2d,
     AvgPool1d,
     AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
     BCELoss,
     BCEWithLogitsLoss,
     Conv1d,
@@ -23,11 +26,16 @@ from .modules import (
     Dropout2d,
     Flatten,
     Fold,
+    GroupNorm,
     Hardtanh,
     HuberLoss,
     Identity,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
     KLDivLoss,
     L1Loss,
+    LayerNorm,
     LeakyReLU,
     Linear,
     LocalResponseNorm,
@@ -107,4 +115,12 @@ __all__ = [
     "MaxPool2d",
     "Unfold",
     "LocalResponseNorm",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "GroupNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
+    "LayerNorm",
 ]

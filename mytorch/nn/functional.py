@@ -1,6 +1,6 @@
 """Functions that networks are made of.
 
-Written in chapters 2.1, 2.3b, 2.4, 2.5, 2.6, 2.9, 3.1 and 3.2.
+Written in chapters 2.1, 2.3b, 2.4, 2.5, 2.6, 2.9, 3.1, 3.2 and 3.3.
 """
 
 import itertools
@@ -24,7 +24,7 @@ from ..ops.convolution import (
 )
 from ..ops.indexing import change, index_select
 from ..ops.linalg import refuse_misfits
-from ..ops.normalization import _local_response_norm
+from ..ops.normalization import _batch_norm, _layer_norm, _local_response_norm, moments
 from ..ops.pointwise import (
     by_pieces,
     curve,  # noqa: F401
@@ -1360,3 +1360,234 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
         raise RuntimeError(f"kernel size should be greater than zero, but got {size}")
     refuse_whole_numbers("local_response_norm", input)
     return _local_response_norm(input, size, alpha, beta, k)
+
+
+def follow(running_mean, running_var, mean, var, count, momentum):
+    """Move running statistics, if there are any, towards those of a batch, in place.
+
+    var: the mean of squares; what runs is the estimate without bias, n / (n - 1) of it.
+    """
+    if running_mean is not None:
+        var = var * (count / max(count - 1, 1))
+        for running, new in [(running_mean, mean), (running_var, var)]:
+            running.data += momentum * (new - running.data)
+
+
+def by_channel(values, input):
+    """Return one number for each channel, so that it broadcasts against the input."""
+    return values.reshape((-1,) + (1,) * (input.ndim - 2))
+
+
+def rescaled(input, mean, var, weight, bias, eps):
+    """Return batch norm by a known mean and variance: times a scale, plus a shift."""
+    scale = (var + eps).rsqrt()
+    scale = scale if weight is None else scale * weight
+    shift = -mean * scale
+    shift = shift if bias is None else shift + bias
+    return input * by_channel(scale, input) + by_channel(shift, input)
+
+
+def refuse_mixed(name, input, *others):
+    """Raise NotImplementedError for whole numbers, RuntimeError for several dtypes."""
+    refuse_whole_numbers(name, input)
+    allowed = (input.dtype, float32 if input.dtype == np.float16 else input.dtype)
+    if any(t is not None and t.dtype not in allowed for t in others):
+        wanted = "all inputs must share same datatype."
+        if input.dtype == float32:
+            wanted = "expect parameter to have scalar type of Float"
+        raise RuntimeError(f"mixed dtype (CPU): {wanted}")
+
+
+def full(*tensors):
+    """Return tensors of half precision in float32, others as they are."""
+    return [
+        t.float() if t is not None and t.dtype == np.float16 else t for t in tensors
+    ]
+
+
+def refuse_lengths(input, repeated=1, **found):
+    """Raise RuntimeError if a tensor has not one number for each channel."""
+    channels = input.shape[1] if input.ndim > 1 else 0
+    for name, t in found.items():
+        if t is not None and t.numel() != channels:
+            many, have = channels * repeated, t.numel() * repeated
+            raise RuntimeError(f"{name} should contain {many} elements not {have}")
+
+
+def refuse_alone(what, sizes, values):
+    """Raise ValueError if a mean would be of one value: nothing is left of that."""
+    if values == 1:
+        message = f"Expected more than 1 {what} when training, got input size"
+        raise ValueError(f"{message} {list(sizes)}")
+
+
+def refuse_batch(input, training, **found):
+    """Raise the error for arguments of batch norm that do not fit."""
+    stats = {name: t for name, t in found.items() if name.startswith("running")}
+    missing = [name for name, t in stats.items() if t is None]
+    if training:
+        shared = math.prod([*input.shape[:1], *input.shape[2:]])
+        refuse_alone("value per channel", input.shape, shared)
+    elif missing:
+        raise RuntimeError(f"{missing[0]} must be defined in evaluation mode")
+    if len(missing) == 1:
+        names = " and ".join(stats)
+        raise ValueError(f"{names} must either both be None or neither be None")
+    refuse_lengths(input, **found)
+    refuse_mixed("batch_norm", input, *found.values())
+
+
+def batch_norm(
+    input,
+    running_mean,
+    running_var,
+    weight=None,
+    bias=None,
+    training=False,
+    momentum=0.1,
+    eps=1e-5,
+):
+    """Give each channel of a batch mean 0 and variance 1; then times weight, plus bias.
+
+    input: (N, C) or (N, C, ...). The others: (C,), or None. training: use the batch's
+    own mean and variance, and move the running ones towards them by `momentum`; else
+    use the running ones. Raises ValueError where a channel has one value only in
+    training, RuntimeError if sizes do not fit. Source: Ioffe and Szegedy (2015).
+    """
+    found = {"running_mean": running_mean, "running_var": running_var}
+    refuse_batch(input, training, **found, weight=weight, bias=bias)
+    x, *rest = full(input, running_mean, running_var, weight, bias)
+    if not training:
+        return rescaled(x, *rest, eps).to(input.dtype)
+    mean, var = moments(x.data)
+    count = x.numel() // max(x.shape[1], 1)
+    follow(running_mean, running_var, mean, var, count, momentum)
+    return _batch_norm(x, *rest[2:], mean, var, eps).to(input.dtype)
+
+
+def refuse_shapes(input, wanted, **found):
+    """Raise RuntimeError if an input and its layer norm do not fit."""
+    if not isinstance(wanted, (tuple, list)):
+        raise TypeError(
+            "layer_norm(): argument 'normalized_shape' (position 2) must be tuple of "
+            f"ints, not {type(wanted).__name__}"
+        )
+    wanted, given = list(wanted), f"normalized_shape = {list(wanted)}"
+    if not wanted:
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing "
+            f"at least one element, but got {given}"
+        )
+    for name, t in found.items():
+        if t is not None and list(t.shape) != wanted:
+            raise RuntimeError(
+                f"Expected {name} to be of same shape as normalized_shape, but got "
+                f"{name} of shape {list(t.shape)} and {given}"
+            )
+    if list(input.shape[-len(wanted) :]) != wanted:
+        sizes = ", ".join(map(str, ["*", *wanted]))
+        raise RuntimeError(
+            f"Given normalized_shape={wanted}, expected input with shape [{sizes}], "
+            f"but got input of size{list(input.shape)}"
+        )
+
+
+def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
+    """Give the last dimensions mean 0 and variance 1; then times weight, plus bias.
+
+    normalized_shape: the sizes of the last dimensions, and the shape of weight and
+    bias. Raises RuntimeError if sizes do not fit. Source: Ba, Kiros and Hinton (2016).
+    """
+    refuse_shapes(input, normalized_shape, weight=weight, bias=bias)
+    refuse_mixed("layer_norm", input, weight, bias)
+    x, w, b = full(input, weight, bias)
+    return _layer_norm(x, w, b, eps, len(normalized_shape)).to(input.dtype)
+
+
+def refuse_groups(input, num_groups, **found):
+    """Raise the error for groups that do not fit."""
+    shape = list(input.shape)
+    if input.ndim < 2:
+        message = "Expected at least 2 dimensions for input tensor but received"
+        raise RuntimeError(f"{message} {input.ndim}")
+    n, c, *rest = shape
+    sizes = [n * c // num_groups, num_groups, *rest]
+    refuse_alone("value per channel", sizes, sizes[0] * math.prod(rest))
+    if num_groups < 0:
+        message = "Expected num groups to be greater than 0, got"
+        raise RuntimeError(f"{message} {num_groups}")
+    if c % num_groups:
+        raise RuntimeError(
+            "Expected number of channels in input to be divisible by num_groups, but "
+            f"got input of shape {shape} and num_groups={num_groups}"
+        )
+    for name, t in found.items():
+        if t is not None and t.shape != (c,):
+            raise RuntimeError(
+                f"Expected {name} to be a vector of size equal to the number of "
+                f"channels in input, but got {name} of shape {list(t.shape)} and input "
+                f"of shape {shape}"
+            )
+
+
+def scaled_by_channel(y, weight, bias):
+    """Return y * weight + bias, with a number for each channel, or None."""
+    y = y if weight is None else y * by_channel(weight, y)
+    return y if bias is None else y + by_channel(bias, y)
+
+
+def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
+    """Give each group of channels of each example mean 0 and variance 1.
+
+    input: (N, C, ...). weight, bias: (C,), or None, for afterwards. Raises RuntimeError
+    if sizes do not fit, ValueError for groups of one value in a batch of one. Source:
+    Wu and He (2018).
+    """
+    refuse_groups(input, num_groups, weight=weight, bias=bias)
+    refuse_mixed("group_norm", input, weight, bias)
+    x, w, b = full(input, weight, bias)
+    (n, c), places = x.shape[:2], math.prod(x.shape[2:])
+    rows = x.reshape(n, num_groups, c // num_groups * places)
+    y = _layer_norm(rows, None, None, eps, 1).reshape(x.shape)
+    return scaled_by_channel(y, w, b).to(input.dtype)
+
+
+def follow_each(input, running_mean, running_var, momentum):
+    """Move running statistics, if there are any, towards the mean of the examples'."""
+    if running_mean is not None:
+        places = math.prod(input.shape[2:])
+        each = moments(np.reshape(input.data, (1, -1, places)))
+        mean, var = (np.mean(np.reshape(m, input.shape[:2]), axis=0) for m in each)
+        follow(running_mean, running_var, mean, var, places, momentum)
+
+
+def instance_norm(
+    input,
+    running_mean=None,
+    running_var=None,
+    weight=None,
+    bias=None,
+    use_input_stats=True,
+    momentum=0.1,
+    eps=1e-5,
+):
+    """Give each channel of each example mean 0 and variance 1.
+
+    Arguments and errors as in `batch_norm`; use_input_stats: as `training` there.
+    Source: Ulyanov, Vedaldi and Lempitsky (2016).
+    """
+    found = {"running_mean": running_mean, "running_var": running_var}
+    if not use_input_stats:
+        if running_mean is None or running_var is None:
+            names = "running_mean and running_var"
+            message = f"Expected {names} to be defined when use_input_stats is false"
+            raise RuntimeError(message)
+        return batch_norm(input, *found.values(), weight, bias, eps=eps)
+    found |= {"weight": weight, "bias": bias}
+    refuse_alone("spatial element", input.shape, math.prod(input.shape[2:]))
+    refuse_lengths(input, len(input), **found)
+    refuse_mixed("batch_norm", input, *found.values())
+    x, w, b = full(input, weight, bias)
+    follow_each(x, running_mean, running_var, momentum)
+    y = _layer_norm(x, None, None, eps, x.ndim - 2)
+    return scaled_by_channel(y, w, b).to(input.dtype)

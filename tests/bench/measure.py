@@ -19,8 +19,14 @@ from . import operations, steps
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = "OMP", "MKL", "OPENBLAS", "VECLIB_MAXIMUM", "NUMEXPR"
+CHOICES = "OPENBLAS_", "MKL_", "ONEDNN_", "DNNL_", "ATEN_"  # how settings of kernels begin
 # What mytorch asks of glibc (chapter 2.3c), as settings for another program
 KEEP = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**26)}
+
+
+def environment(**more):
+    """Return the environment for a process, in which each library chooses its kernels itself."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(CHOICES)} | more
 
 
 class Worker:
@@ -34,7 +40,7 @@ class Worker:
             [*command, str(folder or ROOT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | limits | settings,
+            env=environment(**limits, **settings),
             cwd=ROOT / "tests",
             text=True,
         )
@@ -191,7 +197,7 @@ def imports(folder=None):
     """
     found = {}
     with tempfile.TemporaryDirectory() as compiled:
-        env = os.environ | {"PYTHONPATH": str(folder or ROOT), "PYTHONPYCACHEPREFIX": compiled}
+        env = environment(PYTHONPATH=str(folder or ROOT), PYTHONPYCACHEPREFIX=compiled)
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         for framework, times in [("torch", 5), ("mytorch", 21)]:
             command = [sys.executable, "-c", IMPORT.format(framework)]
@@ -199,6 +205,13 @@ def imports(folder=None):
             seconds = [list(map(float, line.split())) for line in runs[1:]]
             found["numpy"], found[framework] = np.median(seconds, axis=0)
     return found
+
+
+def kernel():
+    """Return for which processor OpenBLAS chooses its kernels here; "" if it does not tell."""
+    command, env = [sys.executable, "-c", "import numpy"], environment(OPENBLAS_VERBOSE="2")
+    said = subprocess.run(command, env=env, stderr=subprocess.PIPE, text=True, check=True).stderr
+    return " ".join(line.split()[1] for line in said.splitlines() if line.startswith("Core: "))
 
 
 def machine():
@@ -217,6 +230,7 @@ def machine():
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": f"{blas['name']} {blas['version']}",
+        "kernel": kernel(),
         "torch": version("torch").split("+")[0],
     }
 

@@ -287,3 +287,43 @@ def stack(torch):
         layers += [nn.Conv2d(n_in, n_out, 3, stride, padding=1), nn.ReLU()]
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)]
     return images(torch, nn.Sequential(*layers, *head), 32, 3, 32, 32)
+
+
+# Channels in, channels out, stride, side of the result: one block for each
+BLOCKS = (16, 16, 1, 32), (16, 32, 2, 16), (32, 64, 2, 8)
+
+
+def residual_block(torch, n_in, n_out, stride):
+    """Return a residual block: two convolutions with batch norm, and a way around them."""
+    nn = torch.nn
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1 = nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False)
+            self.conv2 = nn.Conv2d(n_out, n_out, 3, padding=1, bias=False)
+            self.bn1, self.bn2 = nn.BatchNorm2d(n_out), nn.BatchNorm2d(n_out)
+            self.way = nn.Identity()
+            if stride != 1 or n_in != n_out:
+                project = nn.Conv2d(n_in, n_out, 1, stride, bias=False)
+                self.way = nn.Sequential(project, nn.BatchNorm2d(n_out))
+
+        def forward(self, x):
+            y = torch.relu(self.bn1(self.conv1(x)))
+            return torch.relu(self.bn2(self.conv2(y)) + self.way(x))
+
+    return Block()
+
+
+RESIDUAL = [32**2 * 9 * 3 * 16]
+RESIDUAL += [9 * (n_in + n_out) * n_out * side**2 for n_in, n_out, _, side in BLOCKS]
+RESIDUAL += [n_in * n_out * side**2 for n_in, n_out, stride, side in BLOCKS if stride > 1]
+
+
+@workload("small residual network on 3x32x32, batch 32, SGD", flops_of(32, *RESIDUAL, 64 * 10))
+def residual(torch):
+    nn = torch.nn
+    first = [nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    blocks = [residual_block(torch, *sizes) for *sizes, _ in BLOCKS]
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)]
+    return images(torch, nn.Sequential(*first, *blocks, *head), 32, 3, 32, 32)

@@ -1,6 +1,6 @@
 """Modules, sorted by what they do.
 
-Written in chapters 2.4, 2.5, 2.6, 2.9, 3.1 and 3.2.
+Written in chapters 2.4, 2.5, 2.6, 2.9, 3.1, 3.2 and 3.3.
 """
 
 from .activation import (
@@ -17,11 +17,13 @@ from .activation import (
     Softplus,
     Tanh,
 )
+from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from .container import ModuleDict, ModuleList, Sequential
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d
 from .dropout import Dropout, Dropout1d, Dropout2d
 from .flatten import Flatten, Unflatten
 from .fold import Fold, Unfold
+from .instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from .linear import Identity, Linear
 from .loss import (
     BCELoss,
@@ -35,7 +37,7 @@ from .loss import (
     SmoothL1Loss,
 )
 from .module import Module
-from .normalization import LocalResponseNorm
+from .normalization import GroupNorm, LayerNorm, LocalResponseNorm
 from .pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -96,4 +98,12 @@ __all__ = [
     "MaxPool2d",
     "Unfold",
     "LocalResponseNorm",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "GroupNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
+    "LayerNorm",
 ]
