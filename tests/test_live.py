@@ -52,14 +52,20 @@ def take_mytorch():
     return {name: sys.modules.pop(name) for name in names}
 
 
-@pytest.fixture
-def kernel(scratch):
-    scratch.chapter("1.1", *PACKAGE_CELLS).chapter("1.2", "x = 1")
+@pytest.fixture(autouse=True)
+def another_mytorch():
+    """Let a test import a mytorch of its own; give the others theirs back."""
     others = take_mytorch()
-    yield Kernel(scratch, "1.2")
+    yield
     take_mytorch()
     sys.modules.update(others)
     sys.meta_path[:] = [f for f in sys.meta_path if type(f).__name__ != "SnapshotFinder"]
+
+
+@pytest.fixture
+def kernel(scratch):
+    scratch.chapter("1.1", *PACKAGE_CELLS).chapter("1.2", "x = 1")
+    return Kernel(scratch, "1.2")
 
 
 GROWN = """

@@ -1421,13 +1421,16 @@ def refuse_alone(what, sizes, values):
         raise ValueError(f"{message} {list(sizes)}")
 
 
-def refuse_batch(input, training, **found):
+def refuse_batch(input, training, eps, **found):
     """Raise the error for arguments of batch norm that do not fit."""
     stats = {name: t for name, t in found.items() if name.startswith("running")}
     missing = [name for name, t in stats.items() if t is None]
     if training:
         shared = math.prod([*input.shape[:1], *input.shape[2:]])
         refuse_alone("value per channel", input.shape, shared)
+        if eps <= 0:
+            rule = "eps must be positive during training"
+            raise ValueError(f"batch_norm {rule}, but got {eps}")
     elif missing:
         raise RuntimeError(f"{missing[0]} must be defined in evaluation mode")
     if len(missing) == 1:
@@ -1455,7 +1458,7 @@ def batch_norm(
     training, RuntimeError if sizes do not fit. Source: Ioffe and Szegedy (2015).
     """
     found = {"running_mean": running_mean, "running_var": running_var}
-    refuse_batch(input, training, **found, weight=weight, bias=bias)
+    refuse_batch(input, training, eps, **found, weight=weight, bias=bias)
     x, *rest = full(input, running_mean, running_var, weight, bias)
     if not training:
         return rescaled(x, *rest, eps).to(input.dtype)
