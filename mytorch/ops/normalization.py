@@ -78,7 +78,7 @@ def planes(x):
 
 
 def pieces(x):
-    """Yield slices of a batch, so small that a few of them fit into the cache."""
+    """Yield slices of a batch: as many examples as have `CHUNK` numbers, or one."""
     return portions(len(x), math.prod(x.shape[1:]))
 
 
