@@ -387,7 +387,7 @@ class Collect:
 
 def checks_of_the_tests():
     plugin = Collect()
-    names = ("ops", "autograd", "torch", "cross_entropy", "losses", "modules", "dropout", "conv")
+    names = "ops autograd torch cross_entropy losses modules dropout conv alexnet norm".split()
     files = [str(HERE / f"test_{name}.py") for name in names]
     with contextlib.redirect_stdout(io.StringIO()):
         pytest.main(["-q", "-p", "no:cacheprovider", *files], plugins=[plugin])
