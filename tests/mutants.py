@@ -97,8 +97,6 @@ EQUIVALENT = {
     "summed: x.ndim - 1 -> x.ndim": "sum is right always, but slower",
     "summed: x.ndim - 1 -> x.ndim + 1": "sum is right always, but slower",
     "convolution_simple: 1 -> 2": "NumPy takes -2 for -1",
-    "by_group: 1 -> 2": "NumPy takes -2 for -1",
-    "plus: 1 -> 2": "NumPy takes -2 for -1",
     "_max_pool: isinstance(g, Tensor) -> Tensor": "the way of second derivatives: only slower",
     "_cumprod: g -> None": "the gradient of nothing",
     "_cumprod: g -> -g": "the gradient of nothing",
