@@ -49,6 +49,7 @@ class Duck(NDArrayOperatorsMixin):
     size = property(lambda self: self.inner.size)
     dtype = property(lambda self: self.inner.dtype)
     flags = property(lambda self: self.inner.flags)
+    strides = property(lambda self: self.inner.strides)
     T = property(lambda self: Duck(self.inner.T, self))
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=(), **kwargs):

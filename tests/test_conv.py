@@ -336,20 +336,44 @@ def test_a_place_knows_which_windows_have_a_pixel_there():
     assert convolution.within(1, 3, 1, -7) == (slice(7, 7), slice(0, 0, 1))
 
 
-def test_rows_are_added_up_where_that_moves_less():
-    """Of 3 x 3: more than O / 3 channels, and no stride."""
+def test_without_a_stride_rows_are_added_up():
+    """Rows of windows that see no pixel are left out."""
     once, twice = (9, 1, [-1, 0, 1]), (4, 2, [-1, 0, 1])
-    for axes, channels, out, shifts in [
-        ([once, once], 16, 16, [0, 1, 2]),
-        ([once, twice], 6, 17, [0, 1, 2]),
-        ([once, once], 6, 18, [0]),
-        ([twice, once], 16, 16, [0]),
-        ([once], 3, 2, [0, 1, 2]),
-        ([once], 2, 2, [0]),
+    wide, none = (9, 1, [-3, -1, 1]), (9, 1, [])
+    for axes, shifts, first, rows in [
+        ([once, once], [0, 1, 2], (11, 1, [-1]), range(1, 10)),
+        ([once, twice], [0, 1, 2], (11, 1, [-1]), range(1, 10)),
+        ([wide], [0, 2, 4], (13, 1, [-3]), range(3, 12)),
+        ([twice, once], [0], twice, range(4)),
+        ([none, once], [0], none, range(0)),
+        ([once, none], [0, 1, 2], (11, 1, [-1]), range(0)),
     ]:
-        plan = convolution.Plan(axes, 1, channels, out)
-        assert plan.shifts == shifts
-        assert plan.axes[0] == (axes[0] if shifts == [0] else (11, 1, [-1]))
+        plan = convolution.Plan((9,) * len(axes), axes, 1, 16, 16)
+        assert plan.shifts == shifts and plan.axes[0] == first
+        assert plan.rows == rows
+
+
+def test_rows_of_products_find_their_rows():
+    """Row r of windows belongs to row r - shift of the result."""
+    assert convolution.overlap(range(2, 6), 0, 9) == (slice(2, 6), slice(0, 4))
+    assert convolution.overlap(range(2, 6), 3, 9) == (slice(0, 3), slice(1, 4))
+    assert convolution.overlap(range(8, 11), 1, 9) == (slice(7, 9), slice(0, 2))
+    assert convolution.overlap(range(2), 4, 9)[0] == slice(0, 0)
+
+
+def test_thin_products_are_cut():
+    assert [c.stop for c in convolution.cuts(5000, 500)] == [2000, 4000, 5000]
+    assert list(convolution.cuts(5000, 2000)) == [slice(0, 5000)]
+    assert list(convolution.cuts(5000, 0)) == [slice(0, 5000)]
+    assert list(convolution.cuts(0, 10)) == []
+
+
+def test_rows_of_a_matrix_do_not_crowd():
+    """Powers of two apart, they would share their lines of the cache."""
+    for sizes in [(32, 32, 4), (3, 5), (16,), ()]:
+        x = convolution.spaced(np.zeros(1, np.float32), (2, 3), sizes)
+        assert x.shape == (2, 3, *sizes) and x.dtype == np.float32
+        assert x.strides[1] % 128 >= 64
 
 
 CUT = [((5, 4, 9, 8), (6, 2, 3, 3), 2, 2), ((3, 4, 40, 5), (6, 2, 3, 3), 1, 2)]
@@ -379,9 +403,9 @@ def portions_within(budget, run):
     sizes, columns_of = [], convolution.Plan.columns
 
     def watched(plan, x):
-        for images, rows, columns in columns_of(plan, x):
+        for rows, images, columns in columns_of(plan, x):
             sizes.append(columns.nbytes)
-            yield images, rows, columns
+            yield rows, images, columns
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(convolution, "BUDGET", budget)
@@ -400,14 +424,14 @@ def test_copied_columns_fill_the_budget_and_no_more(groups):
     def run():
         convolution.correlate(x, w, None, window, groups)
 
-    for budget, many in [(1, [1] * 20), (row - 1, [1] * 20), (3 * row, [3] * 5 + [3, 2])]:
-        assert portions_within(budget, run) == [n * columns for n in many]
-    for budget, many in [(8 * row, [8, 8, 4]), (12 * row - 1, [8, 8, 4]), (10**9, [20])]:
+    found = {1: [1] * 20, row - 1: [1] * 20, 3 * row: [3] * 4 + [2] * 4, 8 * row: [5] * 4}
+    found |= {12 * row - 1: [10, 10], 15 * row: [15, 5], 10**9: [20]}
+    for budget, many in found.items():
         assert portions_within(budget, run) == [n * columns for n in many]
 
 
 def test_columns_with_sums_fill_the_budget_and_no_more():
-    """A row is 8 windows of 8 bytes: 4 channels, 3 places, 3 * 6 products; two rows more."""
+    """A row is 8 windows of 8 bytes: 4 channels, 3 places, 3 * 6 products."""
     x, tall, w = draws((5, 4, 8, 8), (2, 4, 40, 8), (6, 4, 3, 3))
     columns, row = 12 * 64, 30 * 64
 
@@ -415,10 +439,10 @@ def test_columns_with_sums_fill_the_budget_and_no_more():
         window = convolution.Window(x.shape[2:], (3, 3), (1, 1), (1, 1), (1, 1))
         convolution.correlate(x, w, None, window, 1)
 
-    for budget, many in [(1, [1] * 5), (20 * row, [2, 2, 1]), (10**9, [5])]:
-        assert portions_within(budget, run) == [n * 10 * columns for n in many]
-    for budget, heights in [(1, [10] * 10), (12 * row, [12] * 8), (84 * row, [84])]:
-        assert portions_within(budget, lambda: run(tall)) == [n * columns for n in heights]
+    for budget, many in [(1, [1] * 40), (20 * row, [20, 20]), (10**9, [40])]:
+        assert portions_within(budget, run) == [n * columns for n in many]
+    for budget, many in [(1, [1] * 80), (12 * row, [12] * 6 + [8]), (84 * row, [80])]:
+        assert portions_within(budget, lambda: run(tall)) == [n * columns for n in many]
 
 
 def test_columns_of_a_gradient_fill_the_budget_and_no_more():
@@ -430,12 +454,15 @@ def test_columns_of_a_gradient_fill_the_budget_and_no_more():
         assert convolution.spread(g, w, None, window, 1).shape == (3, 4, 8, 8)
 
     one = 6 * 4 * 8  # bytes: a row of a phase, a place; with products of 4 channels
-    phases = [(4, 1), (4, 2), (5, 1), (5, 2)]  # rows, places
-    assert portions_within(10**9, run) == [3 * rows * places * one for rows, places in phases]
-    rows = [rows * places * one for rows, places in phases]
-    assert portions_within(5 * (12 + 8) * 32, run) == [
-        *[2 * rows[0], rows[0], *[rows[1]] * 3, *[rows[2]] * 3, *[rows[3]] * 3]
-    ]
+    places = [1, 2, 1, 2]
+    assert portions_within(10**9, run) == [3 * 4 * p * one for p in places]
+    cost = [(rows * 4 + p * 6) * 32 for rows, p in zip((1, 1, 2, 2), places, strict=True)]
+    many = [[3] * 4, [2] * 4 + [1, 1, 1, 1], [3] * 4, [2] * 4 + [1, 1, 1, 1]]
+    budget = 3 * cost[2]
+    assert [budget // c for c in cost] == [4, 2, 3, 2]
+    many = [[3] * 4, [2] * 4 + [2, 2], [3] * 4, [2] * 4 + [2, 2]]
+    expected = [n * p * one for p, row in zip(places, many, strict=True) for n in row]
+    assert portions_within(budget, run) == expected
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -463,11 +490,50 @@ def test_half_is_torchs():
     np.testing.assert_allclose(ours.data, theirs.numpy(), rtol=2e-3, atol=2e-3)
 
 
-def test_results_are_laid_out_in_order():
-    """As PyTorch's are, so that `view` works on them."""
+def test_results_can_be_viewed():
+    """PyTorch's are in order, so that `view` works on them; ours are put in order for it."""
     x, w = mytorch.randn(2, 3, 8, 8), mytorch.randn(3, 3, 3, 3)
-    assert F.conv2d(x, w, padding=1).is_contiguous()
-    assert F.conv_transpose2d(x, w, stride=2).is_contiguous()
+    for y in (F.conv2d(x, w, padding=1), F.conv_transpose2d(x, w, stride=2)):
+        assert y.is_contiguous() and y.contiguous() is y
+        values = y.data.copy()
+        z = y.view(2, -1)
+        np.testing.assert_array_equal(z.data, values.reshape(2, -1))
+        assert np.may_share_memory(z.data, y.data) and y.is_contiguous()
+        z[0, 1] = 7
+        assert y[0, 0, 0, 1].item() == 7
+        assert y.relu().is_contiguous()
+    with pytest.raises(RuntimeError, match="view size is not compatible"):
+        F.conv2d(x, w).permute(0, 2, 3, 1).view(2, -1)
+    with pytest.raises(RuntimeError, match="view size is not compatible"):
+        F.conv2d(x, w)[:, :, 1:].view(2, -1)
+
+
+def test_a_viewed_result_has_the_gradient():
+    x, w = mytorch.randn(2, 3, 8, 8), mytorch.randn(3, 3, 3, 3, requires_grad=True)
+    F.conv2d(x, w).relu().view(2, -1).square().sum().backward()
+    expected, w.grad = w.grad, None
+    F.conv2d(x, w).relu().reshape(2, -1).square().sum().backward()
+    np.testing.assert_array_equal(w.grad.data, expected.data)
+
+
+def test_pictures_are_side_by_side():
+    x, w = mytorch.randn(4, 3, 8, 8), mytorch.randn(5, 3, 3, 3)
+    y = F.conv2d(x, w, padding=1)
+    for t in (y, y.relu(), F.max_pool2d(y, 2), F.conv2d(y, mytorch.randn(2, 5, 1, 1))):
+        assert np.moveaxis(t.data, 0, -1).flags.c_contiguous
+
+
+def test_pools_take_a_gradient_in_any_order():
+    x = mytorch.randn(4, 3, 8, 8)
+    for stride in (1, 2):
+        grads = []
+        for order in ("C", "F"):
+            leaf = mytorch.from_numpy(np.copy(x.data)).requires_grad_()
+            y = F.max_pool2d(leaf, 2, stride)
+            g = np.arange(y.numel(), dtype=np.float32).reshape(y.shape)
+            y.backward(mytorch.from_numpy(np.copy(g, order=order)))
+            grads.append(leaf.grad.data)
+        np.testing.assert_array_equal(*grads)
 
 
 def test_memory_does_not_grow_with_the_kernel():
@@ -858,3 +924,17 @@ def test_a_network_on_ducks():
     y.sum().backward()
     assert all(isinstance(p.grad.data, Duck) for p in net.parameters())
     np.testing.assert_allclose(y.data.inner, expected, rtol=1e-5)
+
+
+def test_means_of_maps_can_be_viewed():
+    y = F.conv2d(mytorch.randn(4, 3, 6, 6), mytorch.randn(5, 3, 3, 3))
+    for t in (
+        y.mean((2, 3)),
+        y.amax(3),
+        F.avg_pool2d(y, 2),
+        F.adaptive_avg_pool2d(y, 2),
+        y.flatten(1),
+    ):
+        expected = t.data.copy().reshape(-1)
+        np.testing.assert_array_equal(t.view(-1).data, expected)
+    assert F.unfold(y, 2).is_contiguous()

@@ -15,7 +15,7 @@ import mytorch
 import numpy as np
 import pytest
 from hypothesis import given
-from mytorch.ops import normalization, pointwise
+from mytorch.ops import normalization, pointwise, shape
 
 from table import (
     QUICK,
@@ -184,15 +184,21 @@ def test_the_box_by_hand():
     assert normalization.standardized_grad(g, y, deviation, (0,)).tolist() == [2, -2, 0, 0]
 
 
+def side_by_side(x):
+    """Return a copy of (N, C, ...) as a convolution leaves it in memory."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 0, -1)), -1, 0)
+
+
+@pytest.mark.parametrize("beside", [False, True])
 @pytest.mark.parametrize("budget", [1, 130, 300])
-def test_pieces_give_the_same(budget, monkeypatch):
+def test_pieces_give_the_same(budget, beside, monkeypatch):
     x, w, b, g = draws((7, 3, 4, 5), (3,), (3,), (7, 3, 4, 5))
     u, v = draws((4, 5), (4, 5))
 
-    def run():
+    def run(x=x):
         found = []
         for call, p, q in [(batch, w, b), (lambda m, t, *r: F.layer_norm(t, (4, 5), *r), u, v)]:
-            leaves = [mytorch.tensor(a).requires_grad_() for a in (x, p, q)]
+            leaves = [mytorch.from_numpy(a).requires_grad_() for a in (x, p, q)]
             y = call(mytorch, *leaves)
             y.backward(mytorch.tensor(g))
             found += [y.data, *[t.grad.data for t in leaves]]
@@ -201,9 +207,24 @@ def test_pieces_give_the_same(budget, monkeypatch):
     expected = run()
     cut = functools.partial(pointwise.portions, budget=budget)
     monkeypatch.setattr(normalization, "portions", cut)
-    assert len(list(normalization.pieces(x))) > 1
-    for a, e in zip(run(), expected, strict=True):
+    x = side_by_side(x) if beside else x
+    assert len(list(normalization.pieces(normalization.planes(x)))) > 1
+    for a, e in zip(run(x), expected, strict=True):
         np.testing.assert_allclose(a, e, rtol=1e-11, atol=1e-12)
+
+
+def test_batch_norm_keeps_the_order_in_memory():
+    """Pictures that are side by side stay so; a result can be viewed, whatever came in."""
+    (x,) = draws((5, 3, 4, 2))
+    assert normalization.planes(side_by_side(x)).shape == (1, 3, 40)
+    for data, beside in [(x, False), (side_by_side(x), True), (x.transpose(0, 2, 3, 1), False)]:
+        assert shape.beside(data) == beside
+        leaf = mytorch.from_numpy(data).requires_grad_()
+        y = F.batch_norm(leaf, None, None, training=True)
+        assert shape.beside(y.data) == beside
+        assert y.is_contiguous() and y.view(5, -1).shape == (5, 24)
+        y.sum().backward()
+        assert shape.beside(leaf.grad.data) == beside
 
 
 def test_strides_do_not_matter():

@@ -983,7 +983,7 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
             "be at least one."
         )
     x = input if input.ndim == 4 else input.unsqueeze(0)
-    y = windows(_pad(x, pads, 0), frame).flatten(3).flatten(1, 2)
+    y = windows(_pad(x, pads, 0), frame).flatten(3).flatten(1, 2).contiguous()
     return y if input.ndim == 4 else y.squeeze(0)
 
 
@@ -1255,7 +1255,7 @@ def adaptive_average(name, n, input, output_size):
     for d, m in zip(range(-n, 0), wanted, strict=True):
         matrix = averaging(input.shape[d], m, input.data)
         y = (y.transpose(d, -1) @ matrix).transpose(d, -1)
-    return y
+    return y.contiguous()
 
 
 def adaptive_max(name, n, input, output_size, return_indices):

@@ -12,7 +12,7 @@ import numpy as np
 from ..tensor import Tensor, op
 from .indexing import added_at
 from .pointwise import portions
-from .shape import padded
+from .shape import arranged, batch_last, padded, room
 
 
 def out_size(size, kernel, stride, padding, dilation):
@@ -79,8 +79,6 @@ class Window:
 
 window_of = functools.lru_cache(256)(Window)
 
-BUDGET = 2**19  # bytes of columns and products at a time: they stay in the cache
-
 
 def within(size, many, stride, offset):
     """Return which windows have a pixel at a place; and which pixels these are."""
@@ -91,123 +89,152 @@ def within(size, many, stride, offset):
 
 
 def looks_of(sizes, axes):
-    """Return, for each place, an index of columns and one of the pixels for it."""
+    """Return, for each place, which windows have a pixel there, and which pixels."""
     found = [
         [within(size, many, stride, offset) for offset in offsets]
         for size, (many, stride, offsets) in zip(sizes, axes, strict=True)
     ]
-    looks = [zip(*pairs, strict=True) for pairs in itertools.product(*found)]
-    return [
-        ((slice(None), k, ..., *into), (..., *pixels))
-        for k, (into, pixels) in enumerate(looks)
-    ]
+    return [zip(*pairs, strict=True) for pairs in itertools.product(*found)]
+
+
+def fill(columns, x, looks):
+    """Put into columns (groups, places, channels, ...) what each place looks at."""
+    every = slice(None), slice(None)
+    for k, (into, pixels) in enumerate(looks):
+        place = columns[:, k]
+        inner = place[(*every, *into)]
+        if inner.shape != place.shape:
+            place[...] = 0
+        inner[...] = x[(*every, *pixels)]
 
 
 class Plan:
     """What is copied before the product with a kernel, and what is added after it.
 
     axes: as in Window, of what is copied. shifts: by how many rows the products of the
-    kernel's rows are apart; [0] if these are copied, too. rows: the sizes of a matrix.
+    kernel's rows are apart; [0] if these are copied, too. sides: those of a matrix.
     """
 
-    def __init__(self, axes, groups, channels, out):
-        (many, stride, offsets), *rest = axes
-        self.axes, self.shifts, self.groups = axes, [0], groups
-        copies = channels * math.prod(len(offsets) for _, _, offsets in axes)
-        if stride == 1 and copies > out * len(offsets):
+    def __init__(self, sizes, axes, groups, channels, out):
+        (self.many, stride, offsets), *rest = axes
+        self.sizes, self.axes, self.groups = sizes, axes, groups
+        self.shifts, rows = [0], range(self.many)
+        if stride == 1 and offsets:
             self.shifts = [offset - offsets[0] for offset in offsets]
-            self.axes = [(many + self.shifts[-1], 1, offsets[:1]), *rest]
+            most = self.many + self.shifts[-1]
+            self.axes = [(most, 1, offsets[:1]), *rest]
+            rows = range(most)[within(sizes[0], most, 1, offsets[0])[0]]
         places = math.prod(len(offsets) for _, _, offsets in self.axes)
+        self.rows = rows if places else range(0)
         self.shape = out, channels, len(self.shifts), places
-        self.rows = len(self.shifts) * out, places * channels
-        self.row = math.prod(many for many, _, _ in rest)  # how far on the next row is
+        self.sides = len(self.shifts) * out, places * channels
 
     def matrix(self, weight):
-        """Return weights as matrices: (groups, rows * out, places * channels)."""
+        """Return weights as matrices: (groups, shifts * out, places * channels)."""
         w = np.reshape(weight, (self.groups, *self.shape))
         w = np.transpose(w, (0, 3, 1, 4, 2))
-        return np.reshape(w, (self.groups, *self.rows))
+        return np.reshape(w, (self.groups, *self.sides))
 
-    def weight(self, matrix, kernel):
-        """Return such matrices as weights: (groups * out, channels, *kernel)."""
+    def weight(self, matrices, kernel):
+        """Return (groups, shifts, places * channels, out) as weights."""
         out, channels, rows, places = self.shape
-        w = np.reshape(matrix, (self.groups, rows, out, places, channels))
-        w = np.transpose(w, (0, 2, 4, 1, 3))
+        w = np.reshape(matrices, (self.groups, rows, places, channels, out))
+        w = np.transpose(w, (0, 4, 3, 1, 2))
         return np.reshape(w, (self.groups * out, channels, *kernel))
 
     def columns(self, x):
-        """Yield which pictures, which rows of windows, and columns for them.
+        """Yield which rows of windows, which pictures, and columns for them.
 
-        x: (groups, channels, pictures, ...). Where windows reach over the edge, zeros.
+        x: (groups, channels, ..., pictures). columns: (groups, places, channels, rows,
+        ..., pictures). The next portion is written over the last.
         """
-        (many, stride, offsets), *rest = self.axes
-        reach, head = self.shifts[-1], (self.groups, self.shape[-1], len(x[0]))
-        cost = self.groups * sum(self.rows) * self.row * x.dtype.itemsize
-        # each portion pays for `reach` rows more: it is large enough to make up for it
-        most = max(4 * reach, BUDGET // max(cost, 1) - reach)
-        for rows in portions(many - reach, 1, most):
-            height, columns = rows.stop - rows.start + reach, None
-            first = height, stride, [o + rows.start * stride for o in offsets]
-            looks = looks_of(x.shape[3:], [first, *rest])
-            for images in portions(x.shape[2], cost * height, BUDGET):
-                part, n = x[:, :, images], images.stop - images.start
-                if columns is None or columns.shape[3] != n:
-                    sizes = n, height, *[many for many, _, _ in rest]
-                    columns = np.zeros_like(x, shape=(*head, *sizes))
-                for into, pixels in looks:
-                    columns[into] = part[pixels]
-                yield images, rows, columns
-
-    def room(self, columns):
-        """Return columns as matrices, an array for products, and views of the latter:
-        pairs of which the second is to be added to the first; and then the result."""
-        shape = self.groups, len(self.shifts), self.shape[0], *columns.shape[3:]
-        products = np.empty_like(columns, shape=shape)
-        rows = np.reshape(products, (*shape[:2], math.prod(shape[2:])))
-        far = [shift * self.row for shift in self.shifts]
-        pairs = [
-            (rows[:, 0, : rows.shape[2] - f], rows[:, k, f:])
-            for k, f in enumerate(far)
-            if k
-        ]
-        result = products[:, 0, :, :, : shape[4] - self.shifts[-1]]
-        return matrices(columns), matrices(products), pairs, result
+        (_, stride, offsets), *rest = self.axes
+        wide = [many for many, _, _ in rest]
+        head = self.groups, self.shape[3], self.shape[1]
+        cost = self.groups * sum(self.sides) * math.prod(wide) * x.dtype.itemsize
+        for images in portions(x.shape[-1], cost, BUDGET):
+            part, columns = x[..., images], None
+            n = part.shape[-1]
+            for some in portions(len(self.rows), cost * n, BUDGET):
+                rows = self.rows[some]
+                if columns is None or columns.shape[3] != len(rows):
+                    columns = spaced(x, head, (len(rows), *wide, n))
+                first = len(rows), stride, [o + rows[0] * stride for o in offsets]
+                fill(columns, part, looks_of(self.sizes, [first, *rest]))
+                yield rows, images, columns
 
 
-def matrices(columns):
+BUDGET = 2**22  # bytes of columns and products at a time
+
+
+def spaced(like, head, sizes):
+    """Return an empty array (*head, *sizes), with a gap after each of `head`."""
+    many = math.prod(sizes)
+    flat = np.empty_like(like, shape=(*head, many | 16), order="C")
+    return np.reshape(flat[..., :many], (*head, *sizes))
+
+
+def matrices(x):
     """Return arrays (groups, a, b, ...) as matrices of a * b rows, one a group."""
-    groups, a, b, *sizes = columns.shape
-    return np.reshape(columns, (groups, a * b, math.prod(sizes)))
+    groups, a, b, *sizes = x.shape
+    return np.reshape(x, (groups, a * b, math.prod(sizes)))
+
+
+SMALL = 10**6  # multiplications: OpenBLAS makes such products without packing
+
+
+def overlap(rows, shift, many):
+    """Return which of `many` rows get products of some rows; and which of these."""
+    first = max(0, rows.start - shift)
+    last = max(first, min(many, rows.stop - shift))
+    away = shift - rows.start
+    return slice(first, last), slice(first + away, last + away)
+
+
+def cuts(length, cost):
+    """Yield slices of products of a length: in short pieces, if they are thin."""
+    short = SMALL // max(cost, 1)
+    return portions(length, 1, short if short >= 512 else length)
 
 
 def by_group(x, groups):
-    """Return a view of pictures: (groups, channels of a group, pictures, ...)."""
-    n, channels, *sizes = x.shape
-    return np.moveaxis(np.reshape(x, (n, groups, channels // groups, *sizes)), 0, 2)
+    """Return a view of pictures: (groups, channels of a group, ..., pictures)."""
+    x = np.moveaxis(x, 0, -1)
+    return np.reshape(x, (groups, len(x) // groups, *x.shape[1:]))
+
+
+def packed(x, groups):
+    """Return pictures by group, in this order in memory."""
+    x = by_group(x, groups)
+    return x if x.flags.c_contiguous else np.copy(x, order="C")
 
 
 def put_sums(y, x, weight, bias, axes, groups):
     """Put into `y` the products of every window with every filter, summed up."""
     out, channels = len(weight) // groups, weight.shape[1]
-    plan, y, last = Plan(axes, groups, channels, out), by_group(y, groups), None
-    matrix = plan.matrix(weight)
-    bias = None if bias is None else np.reshape(bias, (groups, out, 1))
-    for images, rows, columns in plan.columns(by_group(x, groups)):
-        if columns is not last:  # the first, or smaller than the one before
-            last, (flat, products, pairs, result) = columns, plan.room(columns)
-        np.matmul(matrix, flat, out=products)
-        if bias is not None:
-            products[:, :out] += bias
-        for total, more in pairs:
-            np.add(total, more, out=total)
-        y[:, :, images, rows] = result
+    plan, y = Plan(x.shape[2:], axes, groups, channels, out), by_group(y, groups)
+    ones = (1,) * len(axes)
+    bias = 0 if bias is None else np.reshape(bias, (groups, out, *ones, 1))
+    y[:, :, : plan.rows.start] = y[:, :, plan.rows.stop :] = bias  # these see nothing
+    matrix, products = plan.matrix(weight), None
+    for rows, images, columns in plan.columns(packed(x, groups)):
+        if products is None or products.shape[3:] != columns.shape[3:]:
+            shape = groups, len(plan.shifts), out
+            products = spaced(x, shape, columns.shape[3:])
+        flat, total = matrices(columns), matrices(products)
+        for cut in cuts(flat.shape[2], matrix[0].size):
+            np.matmul(matrix, flat[..., cut], out=total[..., cut])
+        for k, shift in enumerate(plan.shifts):
+            to, of = overlap(rows, shift, plan.many)
+            part = y[:, :, to, ..., images]
+            np.add(products[:, k, :, of], part if k else bias, out=part)
 
 
 def correlate(input, weight, bias, window, groups):
     """Return the convolution of pictures."""
     if isinstance(input, Tensor):
         return _convolution(input, weight, bias, window, groups)
-    y = np.empty_like(input, shape=(len(input), len(weight), *window.out))
+    y = batch_last(input, (len(input), len(weight), *window.out))
     put_sums(y, input, weight, bias, window.axes, groups)
     return y
 
@@ -219,7 +246,7 @@ def spread(g, weight, bias, window, groups):
     o, channels, *kernel = weight.shape
     w = np.reshape(weight, (groups, o // groups, channels, *kernel))
     w = np.reshape(np.swapaxes(w, 1, 2), (groups * channels, o // groups, *kernel))
-    y = np.empty_like(g, shape=(len(g), groups * channels, *window.sizes))
+    y = batch_last(g, (len(g), groups * channels, *window.sizes))
     for pixels, places, axes in window.phases:
         part = w
         for axis, found in enumerate(places, 2):
@@ -233,17 +260,16 @@ def compare(input, g, window, groups):
     if isinstance(input, Tensor):
         return _compare(input, g, window, groups)
     o, channels = g.shape[1] // groups, input.shape[1] // groups
-    plan, g, last = Plan(window.axes, groups, channels, o), by_group(g, groups), None
-    total = np.zeros_like(g, shape=(groups, *plan.rows))
-    for images, rows, columns in plan.columns(by_group(input, groups)):
-        if columns is not last:
-            last, flat = columns, np.swapaxes(matrices(columns), 1, 2)
-            shape = groups, len(plan.shifts), o, *columns.shape[3:]
-            wide, many = np.zeros_like(g, shape=shape), rows.stop - rows.start
-        part = g[:, :, images, rows]
+    plan = Plan(window.sizes, window.axes, groups, channels, o)
+    x, g = packed(input, groups), packed(g, groups)[:, None]
+    total = np.zeros_like(g, shape=(groups, len(plan.shifts), plan.sides[1], o))
+    for rows, images, columns in plan.columns(x):
         for k, shift in enumerate(plan.shifts):
-            wide[:, k, :, :, shift : shift + many] = part
-        total += matrices(wide) @ flat
+            to, of = overlap(rows, shift, plan.many)
+            seen = matrices(columns[:, :, :, of])
+            slopes = np.swapaxes(matrices(g[:, :, :, to, ..., images]), 1, 2)
+            for cut in cuts(seen.shape[2], total[0, 0].size):
+                total[:, k] += seen[..., cut] @ slopes[:, cut]
     return plan.weight(total, window.kernel)
 
 
@@ -283,7 +309,7 @@ def windows(x, frame):
     if isinstance(x, Tensor):
         return _windows(x, frame)
     places, out = math.prod(frame[0]), frame[-1]
-    y = np.empty_like(x, shape=(*x.shape[:2], places, *out))
+    y = room(x, (*x.shape[:2], places, *out))
     for k, part in enumerate(parts(x, *frame)):
         y[:, :, k] = part
     return y
@@ -293,7 +319,8 @@ def overlaid(y, sizes, frame):
     """Put windows back to their places, and add up where they overlap."""
     if isinstance(y, Tensor):
         return _overlaid(y, sizes, frame)
-    x = np.zeros_like(y, shape=(*y.shape[:2], *sizes))
+    x = room(y, (*y.shape[:2], *sizes))
+    x[...] = 0
     for k, part in enumerate(parts(x, *frame)):
         part += y[:, :, k]
     return x
@@ -329,9 +356,13 @@ def numbers_of(x, y, numbers, frame):
 
 def handed_back(g, x, y, frame):
     """Return the gradient of the maxima: each goes to the pixel that was largest."""
-    d = np.zeros_like(x)
+    d, g = np.zeros_like(x), arranged(g, y)
+    gaps = [s - far * (k - 1) for k, s, far in zip(*frame[:3], strict=True)]
     for part, hit in zip(parts(d, *frame), hits(x, y, frame), strict=True):
-        part += g * hit
+        if min(gaps) > 0:  # windows do not overlap
+            np.multiply(g, hit, out=part)
+        else:
+            part += g * hit
     return d
 
 

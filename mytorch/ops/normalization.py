@@ -9,6 +9,7 @@ import numpy as np
 
 from ..tensor import Tensor, op
 from .pointwise import portions
+from .shape import arranged, beside, room
 
 
 def neighborhood(x, before, after):
@@ -73,20 +74,26 @@ def normalized_simple(input, weight, bias, eps, dims, others):
 
 
 def planes(x):
-    """Return an array (N, C, ...) as (N, C, places)."""
+    """Return (N, C, ...) as (N, C, places), or as (1, C, all) if `beside`."""
+    x = np.moveaxis(x, 0, -1)[None] if beside(x) else x
     return np.reshape(x, (*x.shape[:2], math.prod(x.shape[2:])))
-
-
-def pieces(x):
-    """Yield slices of a batch: as many examples as have `CHUNK` numbers, or one."""
-    return portions(len(x), math.prod(x.shape[1:]))
 
 
 def totals(x):
     """Return the sum of each channel of (N, C, places): as a product, it is fastest."""
+    if len(x) == 1:
+        return x[0] @ np.ones_like(x, shape=x.shape[2])
     rows = np.reshape(x, (len(x), math.prod(x.shape[1:])))
     sums = np.ones_like(x, shape=len(x)) @ rows
     return np.sum(np.reshape(sums, x.shape[1:]), axis=1)
+
+
+def pieces(x):
+    """Yield indices of pieces of (N, C, places) that have about `CHUNK` numbers."""
+    for some in portions(len(x), x.shape[1] * x.shape[2]):
+        many = (some.stop - some.start) * x.shape[1]
+        for places in portions(x.shape[2], many):
+            yield some, slice(None), places
 
 
 def moments(x):
@@ -109,12 +116,14 @@ def _batch_norm(input, weight, bias, mean, var, eps):
     x, deviation = planes(input), np.sqrt(var + eps)
     scale = (1 if weight is None else weight) / deviation
     shift = (0 if bias is None else bias) - mean * scale
-    y = np.empty_like(input, order="C")
+    y = room(input, input.shape)
+    out = planes(y)
     for some in pieces(x):
-        part = np.multiply(x[some], scale[:, None], out=planes(y[some]))
+        part = np.multiply(x[some], scale[:, None], out=out[some])
         part += shift[:, None]
 
     def pullback(g):
+        g = arranged(g, input)
         common, along = totals(planes(g)), products(planes(g), x, mean) / deviation
         slopes = scale, along / deviation, common
         return lambda: batch_norm_grad(g, x, mean, *slopes), along, common
@@ -135,10 +144,11 @@ def batch_norm_grad(g, x, mean, scale, along, common):
     many = len(x) * x.shape[2]
     slope = -along / many
     shift = -common / many - mean * slope
-    d = np.empty_like(g, order="C")
+    d, g = room(g, g.shape), planes(g)
+    out = planes(d)
     for some in pieces(x):
-        part = np.multiply(x[some], slope[:, None], out=planes(d[some]))
-        part += planes(g[some])
+        part = np.multiply(x[some], slope[:, None], out=out[some])
+        part += g[some]
         part += shift[:, None]
         part *= scale[:, None]
     return d
@@ -161,7 +171,7 @@ def _layer_norm(input, weight, bias, eps, n):
     w = one if weight is None else np.reshape(weight, x.shape[1])
     mean, inverse = (np.empty_like(x, shape=(len(x), 1)) for _ in range(2))
     y = np.empty_like(input, order="C")
-    for some in pieces(x):
+    for some in portions(len(x), x.shape[1]):
         part, mean[some, 0] = rows_of(y, n)[some], x[some] @ one / len(one)
         np.subtract(x[some], mean[some], out=part)
         squares = np.einsum("ij,ij->i", part, part)
@@ -177,7 +187,7 @@ def layer_norm_grad(g, x, w, mean, inverse, n):
     """Return the gradients of input, weight and bias, in one walk."""
     d, rows = np.empty_like(g, order="C"), rows_of(g, n)
     weight, bias = (np.zeros_like(w) for _ in range(2))
-    for some in pieces(x):
+    for some in portions(len(x), x.shape[1]):
         gs, inv, part = rows[some], inverse[some], rows_of(d, n)[some]
         centered = x[some] - mean[some]
         product = gs * centered

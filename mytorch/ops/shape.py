@@ -1,6 +1,6 @@
 """Operations that give the elements another shape, or put tensors together.
 
-Written in chapters 2.3 and 2.3b.
+Written in chapters 2.3, 2.3b and 3.1.
 """
 
 import math
@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import position
 from ..tensor import NUMPY, Tensor, method, op
+from ..versions import memory
 from .pointwise import promoted
 
 
@@ -33,13 +34,16 @@ def reshape(input, shape):
 def view(input, shape):
     """Reshape without copying; raise RuntimeError where the memory forbids it."""
     y = reshape(input, shape)
-    if y.numel() and not np.may_share_memory(y.data, input.data):
-        raise RuntimeError(
-            "view size is not compatible with input tensor's size and stride (at least "
-            "one dimension spans across two contiguous subspaces). "
-            "Use .reshape(...) instead."
-        )
-    return y
+    if not y.numel() or np.may_share_memory(y.data, input.data):
+        return y
+    if loose(input.data):
+        input.data = np.copy(input.data, order="C")
+        return reshape(input, shape)
+    raise RuntimeError(
+        "view size is not compatible with input tensor's size and stride (at least "
+        "one dimension spans across two contiguous subspaces). "
+        "Use .reshape(...) instead."
+    )
 
 
 @method
@@ -255,8 +259,8 @@ def _contiguous(input):
 
 @method
 def is_contiguous(input):
-    """Tell whether the elements are in order in memory."""
-    return input.data.flags.c_contiguous
+    """Tell whether the elements are in order in memory, or `view` may put them so."""
+    return input.data.flags.c_contiguous or loose(input.data)
 
 
 def broadcast_to(input, size):
@@ -384,3 +388,37 @@ def padded(x, pairs, value):
 def _pad(input, pairs, value):
     back = [(-left, -right) for left, right in pairs]
     return padded(input, pairs, value), lambda g: padded(g, back, 0)
+
+
+def batch_last(like, shape):
+    """Return an empty array (n, ...) in whose memory the n are side by side."""
+    last = np.empty_like(like, shape=(*shape[1:], shape[0]), order="C")
+    return np.empty_like(np.moveaxis(last, -1, 0))  # as `last` is, but its own
+
+
+def beside(x):
+    """Tell whether the n of (n, ...) are side by side in memory."""
+    return np.moveaxis(x, 0, -1).flags.c_contiguous
+
+
+def room(like, shape):
+    """Return an empty array (n, ...), in memory side by side if `like` is."""
+    if beside(like):
+        return batch_last(like, shape)
+    return np.empty_like(like, shape=shape, order="C")
+
+
+def arranged(x, like):
+    """Return `x` with its elements in memory as those of `like` are."""
+    if x.strides == like.strides:
+        return x
+    y = np.empty_like(like, dtype=x.dtype)
+    y[...] = x
+    return y
+
+
+def loose(x):
+    """Tell whether an array is all of some memory that is `batch_last`."""
+    owner = memory(x)
+    whole = x.size == owner.size and not owner.flags.c_contiguous
+    return beside(x) and whole
