@@ -1,9 +1,19 @@
 """A scratch book for each test: a folder with a table of contents and notebooks of its own."""
 
 import json
+import warnings
 
+import numpy as np
 import pytest
 from book.chapters import Book
+
+
+@pytest.fixture
+def quiet():
+    """PyTorch warns of what is deprecated there, NumPy of NaN: neither is what is tested here."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
 
 
 class Scratch:

@@ -24,7 +24,7 @@ QUICK = settings(
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate, Phase.shrink],
 )
-LAYOUTS = ("plain", "transposed", "strided")
+LAYOUTS = ("plain", "transposed", "strided", "side by side")
 
 
 def real(rng, shape):
@@ -55,6 +55,8 @@ def lay(array, layout):
         return np.ascontiguousarray(array.T).T
     if layout == "strided" and array.ndim:
         return np.repeat(array, 2, axis=-1)[..., ::2]
+    if layout == "side by side" and array.ndim:  # as a convolution leaves pictures
+        return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 0, -1)), -1, 0)
     return array
 
 
@@ -127,7 +129,7 @@ class Row:
     def examples(self):
         """The arrays that are always tried; every layout takes its turn."""
         for i, shapes in enumerate(self.shapes[0]):
-            yield self.arrays(shapes, [LAYOUTS[(i + j) % 3] for j in range(len(shapes))])
+            yield self.arrays(shapes, [LAYOUTS[(i + j) % len(LAYOUTS)] for j in range(len(shapes))])
 
     def for_all(self, check):
         """Run `check(row, arrays)` on the fixed examples and on drawn ones."""

@@ -8,7 +8,6 @@ import inspect
 import itertools
 import re
 import tracemalloc
-import warnings
 
 import hypothesis
 import hypothesis.strategies as st
@@ -19,6 +18,7 @@ from hypothesis import assume, given
 from mytorch.ops import convolution
 
 from duck import Duck
+from like_torch import alike, check_like_torch
 from table import (
     QUICK,
     OnDucks,
@@ -127,11 +127,8 @@ ROWS = [*CONVS, *POOLS, *MAXIMA]
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 
 
-@pytest.fixture(autouse=True)
-def quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+pytestmark = pytest.mark.usefixtures("quiet")
+TIGHT = {"rtol": 1e-09, "atol": 1e-11}
 
 
 @every_row
@@ -147,29 +144,11 @@ def test_on_an_array_that_does_not_mix_with_numpy(row):
         check_duck(row, arrays)
 
 
-def alike(ours, theirs, hint, rtol=1e-9, atol=1e-11):
-    x, y = array(ours), array(theirs)
-    assert x.shape == y.shape and x.dtype == y.dtype, (hint, x.shape, y.shape, x.dtype, y.dtype)
-    np.testing.assert_allclose(x, y, rtol, atol, err_msg=hint)
-
-
-def check_like_torch(row, arrays, order=3):
-    ours, theirs = (derivatives(m, row, arrays, order) for m in (mytorch, torch))
-    alike(ours[0][0], theirs[0][0], row.name)
-    for xs, ys in itertools.zip_longest(ours[1:], theirs[1:], fillvalue=()):
-        for x, y in itertools.zip_longest(xs, ys):
-            if x is None or y is None:
-                rest = [array(t) for t in (x, y) if t is not None]
-                assert all((values == 0).all() for values in rest), row.name
-            else:
-                alike(x, y, row.name)
-
-
 @every_row
 def test_values_and_three_derivatives_are_torchs(row):
     extra = row.name in ("transpose stride", "transpose wide", "conv_transpose1d")
     for arrays in row.examples():  # PyTorch has no third derivative with output_padding
-        check_like_torch(row, arrays, 2 if extra else 3)
+        check_like_torch(row, arrays, 2 if extra else 3, **TIGHT)
 
 
 # Random configurations
@@ -199,7 +178,7 @@ def draws(*shapes):
 def both(name, call, arrays):
     """The same call with both packages: values and first derivatives."""
     row = Row(name, call, fixed(tuple(a.shape for a in arrays)))
-    check_like_torch(row, arrays, 1)
+    check_like_torch(row, arrays, 1, **TIGHT)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])

@@ -5,7 +5,6 @@ PyTorch's values, gradients, buffers and texts, and all of it on an array that i
 """
 
 import functools
-import itertools
 import re
 import warnings
 
@@ -17,16 +16,17 @@ import pytest
 from hypothesis import given
 from mytorch.ops import normalization, pointwise, shape
 
+from like_torch import alike, check_like_torch, same_levels
 from table import (
     QUICK,
     OnDucks,
     Row,
-    array,
     check_duck,
     check_gradient,
     check_second,
     derivatives,
     fixed,
+    lay,
 )
 
 torch = pytest.importorskip("torch", reason="PyTorch is a test dependency: requirements-test.txt")
@@ -75,11 +75,8 @@ ROWS = [
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 
 
-@pytest.fixture(autouse=True)
-def quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+pytestmark = pytest.mark.usefixtures("quiet")
+TIGHT = {"rtol": 1e-09, "atol": 1e-10}
 
 
 @every_row
@@ -95,34 +92,11 @@ def test_on_an_array_that_does_not_mix_with_numpy(row):
         check_duck(row, arrays)
 
 
-def alike(ours, theirs, hint, rtol=1e-9, atol=1e-10):
-    x, y = array(ours), array(theirs)
-    assert x.shape == y.shape and x.dtype == y.dtype, (hint, x.shape, y.shape, x.dtype, y.dtype)
-    np.testing.assert_allclose(x, y, rtol, atol, err_msg=hint)
-
-
-def same_derivatives(ours, theirs, hint):
-    """Where None and zeros are the same, and a list may be missing for that."""
-    alike(ours[0][0], theirs[0][0], hint)
-    for xs, ys in itertools.zip_longest(ours[1:], theirs[1:], fillvalue=()):
-        for x, y in itertools.zip_longest(xs, ys):
-            if x is None or y is None:
-                rest = [array(t) for t in (x, y) if t is not None]
-                assert all((values == 0).all() for values in rest), hint
-            else:
-                alike(x, y, hint)
-
-
-def check_like_torch(row, arrays, order=3):
-    ours, theirs = (derivatives(m, row, arrays, order) for m in (mytorch, torch))
-    same_derivatives(ours, theirs, row.name)
-
-
 @every_row
 def test_values_and_two_derivatives_are_torchs(row):
     once = row.name in ("batch bias", "layer bias")  # an error in PyTorch 2.13, the second time
     for arrays in row.examples():
-        check_like_torch(row, arrays, 1 if once else 2)
+        check_like_torch(row, arrays, 1 if once else 2, **TIGHT)
 
 
 # Random sizes, and the twin
@@ -147,7 +121,7 @@ def same_as_twin(call, arrays, dims, others):
 
     rows = [Row("twin", c, fixed()) for c in (call, simple)]
     one, two = (derivatives(mytorch, row, arrays, 2) for row in rows)
-    same_derivatives(one, two, "twin")
+    same_levels(one, two, "twin", **TIGHT)
 
 
 def test_any_batch_norm_is_its_twin_and_torchs():
@@ -158,7 +132,7 @@ def test_any_batch_norm_is_its_twin_and_torchs():
         call = lambda m, x, w, b: batch(m, x, w, b)  # noqa: E731
         shared = (0, *range(2, 2 + len(places)))
         same_as_twin(call, arrays, shared, shared)
-        check_like_torch(Row("batch", call, fixed()), arrays, 2)
+        check_like_torch(Row("batch", call, fixed()), arrays, 2, **TIGHT)
 
     check()
 
@@ -171,7 +145,7 @@ def test_any_layer_norm_is_its_twin_and_torchs():
         arrays = draws((n, 2, *last), last, last)
         call = lambda m, x, w, b: f(m).layer_norm(x, tuple(last), w, b)  # noqa: E731
         same_as_twin(call, arrays, tuple(range(2, 2 + len(last))), (0, 1))
-        check_like_torch(Row("layer", call, fixed()), arrays, 2)
+        check_like_torch(Row("layer", call, fixed()), arrays, 2, **TIGHT)
 
     check()
 
@@ -182,11 +156,6 @@ def test_the_box_by_hand():
     y, deviation = normalization.standardized(x, (0,), 0.0)
     assert y.tolist() == [-1, -1, 1, 1] and deviation.tolist() == [1]
     assert normalization.standardized_grad(g, y, deviation, (0,)).tolist() == [2, -2, 0, 0]
-
-
-def side_by_side(x):
-    """Return a copy of (N, C, ...) as a convolution leaves it in memory."""
-    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 0, -1)), -1, 0)
 
 
 @pytest.mark.parametrize("beside", [False, True])
@@ -207,7 +176,7 @@ def test_pieces_give_the_same(budget, beside, monkeypatch):
     expected = run()
     cut = functools.partial(pointwise.portions, budget=budget)
     monkeypatch.setattr(normalization, "portions", cut)
-    x = side_by_side(x) if beside else x
+    x = lay(x, "side by side") if beside else x
     assert len(list(normalization.pieces(normalization.planes(x)))) > 1
     for a, e in zip(run(x), expected, strict=True):
         np.testing.assert_allclose(a, e, rtol=1e-11, atol=1e-12)
@@ -216,8 +185,12 @@ def test_pieces_give_the_same(budget, beside, monkeypatch):
 def test_batch_norm_keeps_the_order_in_memory():
     """Pictures that are side by side stay so; a result can be viewed, whatever came in."""
     (x,) = draws((5, 3, 4, 2))
-    assert normalization.planes(side_by_side(x)).shape == (1, 3, 40)
-    for data, beside in [(x, False), (side_by_side(x), True), (x.transpose(0, 2, 3, 1), False)]:
+    assert normalization.planes(lay(x, "side by side")).shape == (1, 3, 40)
+    for data, beside in [
+        (x, False),
+        (lay(x, "side by side"), True),
+        (x.transpose(0, 2, 3, 1), False),
+    ]:
         assert shape.beside(data) == beside
         leaf = mytorch.from_numpy(data).requires_grad_()
         y = F.batch_norm(leaf, None, None, training=True)

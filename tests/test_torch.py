@@ -6,12 +6,12 @@ misremember PyTorch.
 
 import inspect
 import itertools
-import warnings
 
 import mytorch
 import numpy as np
 import pytest
 
+from like_torch import alike, check_like_torch
 from table import PLAIN, ROWS, Row, array, derivatives, fixed, leaf
 
 torch = pytest.importorskip("torch", reason="PyTorch is a test dependency: requirements-test.txt")
@@ -19,41 +19,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is a test dependency: requi
 DTYPES = ("float32", "float64", "float16", "int64", "int32", "int16", "uint8", "bool")
 
 
-@pytest.fixture(autouse=True)
-def quiet():
-    """PyTorch warns of what is deprecated there, NumPy of NaN: neither is what is tested here."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        yield
-
-
-def alike(ours, theirs, hint="", rtol=1e-9, atol=1e-12):
-    """The same shape, dtype and values, NaN included."""
-    assert isinstance(ours, mytorch.Tensor), hint
-    x, y = array(ours), array(theirs)
-    assert tuple(ours.shape) == tuple(theirs.shape) == x.shape, hint
-    assert x.dtype == y.dtype, f"{hint}: {x.dtype} is not PyTorch's {y.dtype}"
-    np.testing.assert_allclose(x, y, rtol=rtol, atol=atol, err_msg=hint)
-
-
-def check_like_torch(row, arrays):
-    """The value and derivatives of order one to three."""
-    order = 3 if row.differentiable else 0
-    ours = derivatives(mytorch, row, arrays, order)
-    theirs = derivatives(torch, row, arrays, order)
-    alike(ours[0][0], theirs[0][0], row.name)
-    for level, (xs, ys) in enumerate(zip(ours[1:], theirs[1:], strict=True), 1):
-        compare(xs, ys, f"{row.name}: order {level}")
-
-
-def compare(xs, ys, hint):
-    """Derivatives, where None and zeros are the same, and a list may be missing for that."""
-    for x, y in itertools.zip_longest(xs, ys):
-        if x is None or y is None:
-            rest = [array(t) for t in (x, y) if t is not None]
-            assert all((values == 0).all() for values in rest), hint
-        else:
-            alike(x, y, hint, rtol=1e-8, atol=1e-9)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.mark.parametrize("row", [*ROWS, *PLAIN], ids=lambda row: row.name)
