@@ -472,15 +472,17 @@ def test_half_is_torchs():
 def test_results_can_be_viewed():
     """PyTorch's are in order, so that `view` works on them; ours are put in order for it."""
     x, w = mytorch.randn(2, 3, 8, 8), mytorch.randn(3, 3, 3, 3)
-    for y in (F.conv2d(x, w, padding=1), F.conv_transpose2d(x, w, stride=2)):
-        assert y.is_contiguous() and y.contiguous() is y
-        values = y.data.copy()
-        z = y.view(2, -1)
-        np.testing.assert_array_equal(z.data, values.reshape(2, -1))
-        assert np.may_share_memory(z.data, y.data) and y.is_contiguous()
-        z[0, 1] = 7
-        assert y[0, 0, 0, 1].item() == 7
-        assert y.relu().is_contiguous()
+    for shape in ((2, -1), (-1,), (6, -1)):
+        for y in (F.conv2d(x, w, padding=1), F.conv_transpose2d(x, w, stride=2)):
+            assert y.is_contiguous() and y.contiguous() is y and y.relu().is_contiguous()
+            values = y.data.copy()
+            z = y.view(*shape)
+            np.testing.assert_array_equal(z.data.ravel(), values.ravel())
+            assert np.may_share_memory(z.data, y.data) and y.is_contiguous()
+            z[0] = 7
+            assert y[0, 0, 0, 0].item() == 7
+            y.zero_()
+            assert (z == 0).all()
     with pytest.raises(RuntimeError, match="view size is not compatible"):
         F.conv2d(x, w).permute(0, 2, 3, 1).view(2, -1)
     with pytest.raises(RuntimeError, match="view size is not compatible"):

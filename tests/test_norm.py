@@ -177,7 +177,7 @@ def test_pieces_give_the_same(budget, beside, monkeypatch):
     cut = functools.partial(pointwise.portions, budget=budget)
     monkeypatch.setattr(normalization, "portions", cut)
     x = lay(x, "side by side") if beside else x
-    assert len(list(normalization.pieces(normalization.planes(x)))) > 1
+    assert len(list(normalization.pieces(normalization.planes(x, beside)))) > 1
     for a, e in zip(run(x), expected, strict=True):
         np.testing.assert_allclose(a, e, rtol=1e-11, atol=1e-12)
 
@@ -185,7 +185,7 @@ def test_pieces_give_the_same(budget, beside, monkeypatch):
 def test_batch_norm_keeps_the_order_in_memory():
     """Pictures that are side by side stay so; a result can be viewed, whatever came in."""
     (x,) = draws((5, 3, 4, 2))
-    assert normalization.planes(lay(x, "side by side")).shape == (1, 3, 40)
+    assert normalization.planes(lay(x, "side by side"), True).shape == (1, 3, 40)
     for data, beside in [
         (x, False),
         (lay(x, "side by side"), True),
@@ -436,3 +436,29 @@ def test_empty_batches():
         assert m.nn.BatchNorm2d(3)(m.ones(0, 3, 2, 2)).shape == (0, 3, 2, 2)
         assert f(m).layer_norm(m.ones(2, 0), (0,)).shape == (2, 0)
         assert f(m).group_norm(m.ones(0, 6, 2), 3).shape == (0, 6, 2)
+
+
+def test_parts_of_what_is_side_by_side():
+    """A slice is in neither order: what is made of it, and its gradient, are alike."""
+    (near,) = (lay(x, "side by side") for x in draws((4, 3, 5, 6)))
+    near = near + 0
+    for part in (np.s_[:2], np.s_[1:], np.s_[::2], np.s_[:, :2], np.s_[:, :, 1:], np.s_[..., :1]):
+        data = near[part]
+        weight, g = draws(data.shape[1:2], data.shape)
+        for needs in (False, True):
+            leaves = [], []
+            for m, found in zip((mytorch, torch), leaves, strict=True):
+                x = m.tensor(np.ascontiguousarray(data))
+                x = m.from_numpy(data) if m is mytorch else x
+                x, w = x.requires_grad_(needs), m.tensor(weight).requires_grad_()
+                y = f(m).batch_norm(x, None, None, w, training=True)
+                y.backward(m.tensor(g))
+                found += [y.detach(), w.grad, *([x.grad] if needs else [])]
+            for ours, theirs in zip(*leaves, strict=True):
+                alike(ours, theirs, str(part), **TIGHT)
+
+
+def test_one_channel_of_a_column():
+    x = mytorch.randn(4, 3, 2, 2)
+    y = F.batch_norm(x[:, :1, 0, 0], None, None, training=True)
+    np.testing.assert_allclose(y.data.mean(), 0, atol=1e-6)

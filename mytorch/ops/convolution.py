@@ -12,7 +12,7 @@ import numpy as np
 from ..tensor import Tensor, op
 from .indexing import added_at
 from .pointwise import portions
-from .shape import arranged, batch_last, padded, room
+from .shape import arranged, batch_last, first_last, padded, room
 
 
 def out_size(size, kernel, stride, padding, dilation):
@@ -135,10 +135,10 @@ class Plan:
         w = np.transpose(w, (0, 3, 1, 4, 2))
         return np.reshape(w, (self.groups, *self.sides))
 
-    def weight(self, matrices, kernel):
+    def weight(self, products, kernel):
         """Return (groups, shifts, places * channels, out) as weights."""
         out, channels, rows, places = self.shape
-        w = np.reshape(matrices, (self.groups, rows, places, channels, out))
+        w = np.reshape(products, (self.groups, rows, places, channels, out))
         w = np.transpose(w, (0, 4, 3, 1, 2))
         return np.reshape(w, (self.groups * out, channels, *kernel))
 
@@ -170,7 +170,8 @@ BUDGET = 2**22  # bytes of columns and products at a time
 def spaced(like, head, sizes):
     """Return an empty array (*head, *sizes), with a gap after each of `head`."""
     many = math.prod(sizes)
-    flat = np.empty_like(like, shape=(*head, many | 16), order="C")
+    wide = many | 16  # 64 bytes beyond a multiple of 128, at the least
+    flat = np.empty_like(like, shape=(*head, wide), order="C")
     return np.reshape(flat[..., :many], (*head, *sizes))
 
 
@@ -180,7 +181,7 @@ def matrices(x):
     return np.reshape(x, (groups, a * b, math.prod(sizes)))
 
 
-SMALL = 10**6  # multiplications: OpenBLAS makes such products without packing
+SMALL = 10**6  # multiplications: these OpenBLAS makes without packing, given AVX-512
 
 
 def overlap(rows, shift, many):
@@ -193,13 +194,13 @@ def overlap(rows, shift, many):
 
 def cuts(length, cost):
     """Yield slices of products of a length: in short pieces, if they are thin."""
-    short = SMALL // max(cost, 1)
+    short = SMALL // max(cost, 1)  # shorter ones would cost more calls than they save
     return portions(length, 1, short if short >= 512 else length)
 
 
 def by_group(x, groups):
     """Return a view of pictures: (groups, channels of a group, ..., pictures)."""
-    x = np.moveaxis(x, 0, -1)
+    x = first_last(x)
     return np.reshape(x, (groups, len(x) // groups, *x.shape[1:]))
 
 
@@ -215,7 +216,7 @@ def put_sums(y, x, weight, bias, axes, groups):
     plan, y = Plan(x.shape[2:], axes, groups, channels, out), by_group(y, groups)
     ones = (1,) * len(axes)
     bias = 0 if bias is None else np.reshape(bias, (groups, out, *ones, 1))
-    y[:, :, : plan.rows.start] = y[:, :, plan.rows.stop :] = bias  # these see nothing
+    y[:, :, : plan.rows.start] = y[:, :, plan.rows.stop :] = bias  # no first products
     matrix, products = plan.matrix(weight), None
     for rows, images, columns in plan.columns(packed(x, groups)):
         if products is None or products.shape[3:] != columns.shape[3:]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..tensor import Tensor, op
 from .pointwise import portions
-from .shape import arranged, beside, room
+from .shape import beside, first_last, room
 
 
 def neighborhood(x, before, after):
@@ -73,9 +73,9 @@ def normalized_simple(input, weight, bias, eps, dims, others):
     )
 
 
-def planes(x):
-    """Return (N, C, ...) as (N, C, places), or as (1, C, all) if `beside`."""
-    x = np.moveaxis(x, 0, -1)[None] if beside(x) else x
+def planes(x, together):
+    """Return (N, C, ...) as (N, C, places), or as (1, C, all), with N innermost."""
+    x = first_last(x)[None] if together else x
     return np.reshape(x, (*x.shape[:2], math.prod(x.shape[2:])))
 
 
@@ -98,7 +98,7 @@ def pieces(x):
 
 def moments(x):
     """Return the mean and the variance of each channel of (N, C, ...)."""
-    x = planes(x)
+    x = planes(x, beside(x))
     many = max(len(x) * x.shape[2], 1)
     mean = totals(x) / many
     squares = np.zeros_like(mean)
@@ -113,20 +113,20 @@ def _batch_norm(input, weight, bias, mean, var, eps):
     if isinstance(input, Tensor):
         shared = (0, *range(2, input.ndim))
         return normalized_simple(input, weight, bias, eps, shared, shared)
-    x, deviation = planes(input), np.sqrt(var + eps)
+    together, deviation = beside(input), np.sqrt(var + eps)
+    x, y = planes(input, together), room(input, input.shape)
     scale = (1 if weight is None else weight) / deviation
     shift = (0 if bias is None else bias) - mean * scale
-    y = room(input, input.shape)
-    out = planes(y)
+    out = planes(y, together)
     for some in pieces(x):
         part = np.multiply(x[some], scale[:, None], out=out[some])
         part += shift[:, None]
 
     def pullback(g):
-        g = arranged(g, input)
-        common, along = totals(planes(g)), products(planes(g), x, mean) / deviation
+        g = planes(g, together)
+        common, along = totals(g), products(g, x, mean) / deviation
         slopes = scale, along / deviation, common
-        return lambda: batch_norm_grad(g, x, mean, *slopes), along, common
+        return lambda: batch_norm_grad(g, input, mean, *slopes), along, common
 
     return y, pullback
 
@@ -139,13 +139,13 @@ def products(g, x, mean):
     return total
 
 
-def batch_norm_grad(g, x, mean, scale, along, common):
+def batch_norm_grad(g, input, mean, scale, along, common):
     """Return scale * (g - common / n - (x - mean) * along / n), in one walk."""
+    d, together = room(input, input.shape), beside(input)
+    x, out = planes(input, together), planes(d, together)
     many = len(x) * x.shape[2]
     slope = -along / many
     shift = -common / many - mean * slope
-    d, g = room(g, g.shape), planes(g)
-    out = planes(d)
     for some in pieces(x):
         part = np.multiply(x[some], slope[:, None], out=out[some])
         part += g[some]

@@ -32,7 +32,7 @@ def reshape(input, shape):
 
 
 def view(input, shape):
-    """Reshape without copying; raise RuntimeError where the memory forbids it."""
+    """Reshape without copying, in order first if loose; else raise RuntimeError."""
     y = reshape(input, shape)
     if not y.numel() or np.may_share_memory(y.data, input.data):
         return y
@@ -393,12 +393,18 @@ def _pad(input, pairs, value):
 def batch_last(like, shape):
     """Return an empty array (n, ...) in whose memory the n are side by side."""
     last = np.empty_like(like, shape=(*shape[1:], shape[0]), order="C")
-    return np.empty_like(np.moveaxis(last, -1, 0))  # as `last` is, but its own
+    view = np.transpose(last, (len(shape) - 1, *range(len(shape) - 1)))
+    return np.empty_like(view)  # in the order of this view, but not a view itself
+
+
+def first_last(x):
+    """Return a view whose last dimension is the first of `x`."""
+    return np.transpose(x, (*range(1, x.ndim), 0))
 
 
 def beside(x):
     """Tell whether the n of (n, ...) are side by side in memory."""
-    return np.moveaxis(x, 0, -1).flags.c_contiguous
+    return first_last(x).flags.c_contiguous
 
 
 def room(like, shape):
@@ -409,7 +415,7 @@ def room(like, shape):
 
 
 def arranged(x, like):
-    """Return `x` with its elements in memory as those of `like` are."""
+    """Return `x` in memory as a copy of `like` would be, or as `like` is."""
     if x.strides == like.strides:
         return x
     y = np.empty_like(like, dtype=x.dtype)
