@@ -55,6 +55,7 @@ BOX = fixed(((1, 2, 3, 3, 2), (2, 2, 2, 2, 2), (2,)))
 ACROSS = fixed(((2, 2, 3, 2), (2, 3, 2, 2), (3,)), ((2, 3, 3), (2, 1, 2, 3), (1,)))
 ACROSS_GROUPS = fixed(((1, 4, 2, 3), (4, 2, 3, 2), (4,)))
 ACROSS_LINE = fixed(((2, 2, 4), (2, 3, 3), (3,)))
+LONG = fixed(((1, 2, 9),), ((2, 8),))
 PICTURES = fixed(((2, 2, 4, 5),), ((1, 5, 4),), ((0, 2, 4, 4),))
 SEQUENCES = fixed(((2, 2, 6),), ((3, 5),))
 COLUMNS = fixed(((2, 8, 6),), ((4, 6),))
@@ -118,6 +119,7 @@ MAXIMA = [
     Row("max overlap", lambda m, x: f(m).max_pool2d(x, 3, 1, 1), PICTURES, distinct),
     Row("max strides", lambda m, x: f(m).max_pool2d(x, (2, 3), (1, 2), (1, 0)), PICTURES, distinct),
     Row("max dilation", lambda m, x: f(m).max_pool2d(x, 2, 1, 1, (2, 3)), PICTURES, distinct),
+    Row("max dilated steps", lambda m, x: f(m).max_pool1d(x, 2, 2, 0, 2), LONG, distinct),
     Row("max ceil", lambda m, x: f(m).max_pool2d(x, 2, 3, 1, ceil_mode=True), PICTURES, distinct),
     Row("max_pool1d", lambda m, x: f(m).max_pool1d(x, 3, 2, 1), SEQUENCES, distinct),
     Row("adaptive max", lambda m, x: f(m).adaptive_max_pool2d(x, (2, 3)), PICTURES, distinct),
@@ -919,3 +921,6 @@ def test_means_of_maps_can_be_viewed():
         expected = t.data.copy().reshape(-1)
         np.testing.assert_array_equal(t.view(-1).data, expected)
     assert F.unfold(y, 2).is_contiguous()
+    twice = mytorch.stack([y, y], 1), mytorch.cat([y, mytorch.ones(4, 1, 4, 4)], 1), y @ y
+    for t in (*twice, y[None] * mytorch.ones(3, 1, 1, 1, 1)):
+        np.testing.assert_array_equal(t.view(4, -1).data.ravel(), t.data.copy().ravel())

@@ -424,7 +424,7 @@ def arranged(x, like):
 
 
 def loose(x):
-    """Tell whether an array is all of some memory that is `batch_last`."""
+    """Tell whether an array is all that an operation made, in an order of its own."""
     owner = memory(x)
     whole = x.size == owner.size and not owner.flags.c_contiguous
-    return beside(x) and whole
+    return whole and (x is owner or beside(x))
