@@ -110,8 +110,6 @@ EQUIVALENT = {
     "handed_back: 0 -> 1": "adding to zeros is right always, but slower",
     "handed_back: k - 1 -> k": "adding to zeros is right always, but slower",
     "handed_back: k - 1 -> k + 1": "adding to zeros is right always, but slower",
-    "handed_back: arranged(g, y) -> g": "right, but slower",
-    "arranged: x.strides == like.strides -> x.strides != like.strides": "right, but slower",
     "pieces: (some.stop - some.start) * x.shape[1] -> some.stop - some.start": "any size is right",
     "pieces: (some.stop - some.start) * x.shape[1] -> x.shape[1]": "any size is right",
     "pieces: 1 -> 2": "any size is right",

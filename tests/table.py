@@ -851,3 +851,11 @@ def check_duck(row, arrays):
                 assert isinstance(y.data, Duck), f"{hint}: a {type(y.data).__name__}"
                 assert y.data.dtype == x.data.dtype, hint
                 np.testing.assert_allclose(array(y), array(x), rtol=1e-12, err_msg=hint)
+
+
+def check_examples(row):
+    """The fixed examples, by differences and on ducks."""
+    for arrays in row.examples():
+        check_gradient(row, arrays)
+        check_second(row, arrays)
+        check_duck(row, arrays)

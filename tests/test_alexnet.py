@@ -15,10 +15,8 @@ from table import (
     OnDucks,
     Row,
     array,
-    check_duck,
+    check_examples,
     check_float32,
-    check_gradient,
-    check_second,
     fixed,
 )
 
@@ -38,16 +36,9 @@ every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 
 
 @every_row
-def test_derivatives_are_what_differences_say(row):
+def test_derivatives_by_differences_and_on_ducks(row):
+    check_examples(row)
     for arrays in row.examples():
-        check_gradient(row, arrays)
-        check_second(row, arrays)
-
-
-@every_row
-def test_on_an_array_that_does_not_mix_with_numpy(row):
-    for arrays in row.examples():
-        check_duck(row, arrays)
         check_float32(row, arrays)
 
 

@@ -21,9 +21,7 @@ from table import (
     QUICK,
     OnDucks,
     Row,
-    check_duck,
-    check_gradient,
-    check_second,
+    check_examples,
     derivatives,
     fixed,
     lay,
@@ -80,16 +78,8 @@ TIGHT = {"rtol": 1e-09, "atol": 1e-10}
 
 
 @every_row
-def test_derivatives_are_what_differences_say(row):
-    for arrays in row.examples():
-        check_gradient(row, arrays)
-        check_second(row, arrays)
-
-
-@every_row
-def test_on_an_array_that_does_not_mix_with_numpy(row):
-    for arrays in row.examples():
-        check_duck(row, arrays)
+def test_derivatives_by_differences_and_on_ducks(row):
+    check_examples(row)
 
 
 @every_row

@@ -983,7 +983,7 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
             "be at least one."
         )
     x = input if input.ndim == 4 else input.unsqueeze(0)
-    y = windows(_pad(x, pads, 0), frame).flatten(3).flatten(1, 2).contiguous()
+    y = windows(_pad(x, pads, 0), frame).flatten(3).flatten(1, 2)
     return y if input.ndim == 4 else y.squeeze(0)
 
 

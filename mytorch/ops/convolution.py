@@ -12,7 +12,7 @@ import numpy as np
 from ..tensor import Tensor, op
 from .indexing import added_at
 from .pointwise import portions
-from .shape import arranged, batch_last, first_last, padded, room
+from .shape import batch_last, first_last, padded, room
 
 
 def out_size(size, kernel, stride, padding, dilation):
@@ -357,13 +357,14 @@ def numbers_of(x, y, numbers, frame):
 
 def handed_back(g, x, y, frame):
     """Return the gradient of the maxima: each goes to the pixel that was largest."""
-    d, g = np.zeros_like(x), arranged(g, y)
+    d, slopes = np.zeros_like(x), np.empty_like(y)
+    slopes[...] = g  # in the order that the rest has in memory
     gaps = [s - far * (k - 1) for k, s, far in zip(*frame[:3], strict=True)]
     for part, hit in zip(parts(d, *frame), hits(x, y, frame), strict=True):
         if min(gaps) > 0:  # windows do not overlap
-            np.multiply(g, hit, out=part)
+            np.multiply(slopes, hit, out=part)
         else:
-            part += g * hit
+            part += slopes * hit
     return d
 
 
